@@ -1,0 +1,11 @@
+// All figures, in the order of the table. A figure says how often it is measured, for whom, and which limits of
+// the ratio to the floor and to mcp-remote hold for its metrics. Less is better, but for a `rate`.
+import { callFigures } from './calls.mjs';
+import { installFigures } from './install.mjs';
+import { largeFigures } from './large.mjs';
+import { memoryFigures } from './memory.mjs';
+import { startFigures } from './start.mjs';
+
+const [idle, ten] = memoryFigures;
+
+export const figures = [...startFigures, idle, ...callFigures, ...largeFigures, ten, ...installFigures];

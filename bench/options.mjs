@@ -1,0 +1,68 @@
+// The command line of the bench.
+import { parseArgs } from 'node:util';
+import { NAMES } from './contestants.mjs';
+import { figures } from './figures/index.mjs';
+
+const figureNames = figures.map(({ name }) => name);
+
+export const usage = `Usage: npm run bench -- [options]
+
+  --only <figure,...>        measure these figures only
+  --contestants <name,...>   measure these only (${NAMES.join(', ')})
+  --runs <n>                 repetitions of each figure, instead of its own number
+  --quick                    a smoke run: one short repetition, nothing installed, nothing to rely on
+  --no-build                 take dist/ as it is
+  --keep-ca-certs            leave NODE_EXTRA_CA_CERTS set for the children
+  --json <file>              write the figures with all their samples
+  --markdown <file>          write the report that is printed
+  --help
+
+Figures: ${figureNames.join(', ')}`;
+
+export class UsageError extends Error {}
+
+function listOf(text, known, option) {
+  if (text === undefined) return undefined;
+  const names = text.split(',').filter(Boolean);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined || names.length === 0) {
+    throw new UsageError(`--${option} takes a list of these: ${known.join(', ')}; not '${unknown ?? text}'`);
+  }
+  return names;
+}
+
+export function readOptions(args) {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args,
+      options: {
+        only: { type: 'string' },
+        contestants: { type: 'string' },
+        runs: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        'no-build': { type: 'boolean', default: false },
+        'keep-ca-certs': { type: 'boolean', default: false },
+        json: { type: 'string' },
+        markdown: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError(error.message.split('. ')[0]);
+  }
+  if (values.runs !== undefined && !/^[1-9]\d{0,2}$/.test(values.runs)) {
+    throw new UsageError(`--runs takes a number from 1 to 999; not '${values.runs}'`);
+  }
+  return {
+    help: values.help,
+    quick: values.quick,
+    build: !values['no-build'],
+    keepCertificates: values['keep-ca-certs'],
+    runs: values.runs && Number(values.runs),
+    only: listOf(values.only, figureNames, 'only'),
+    names: listOf(values.contestants, NAMES, 'contestants') ?? NAMES,
+    json: values.json,
+    markdown: values.markdown,
+  };
+}

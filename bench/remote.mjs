@@ -1,0 +1,32 @@
+// The bench server from outside: its start, its delays, its counters.
+
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { start } from './processes.mjs';
+
+function getJson(url) {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, async (response) => {
+      const chunks = await response.toArray();
+      resolve(JSON.parse(Buffer.concat(chunks).toString()));
+    }).on('error', reject);
+  });
+}
+
+export async function startRemote() {
+  const child = start(process.execPath, [fileURLToPath(new URL('./server.mjs', import.meta.url))]);
+  const failed = child.ended.then(({ reason }) => {
+    throw new Error(`the bench server ${reason}. ${child.lastError()}`);
+  });
+  const [line] = await Promise.race([once(child.stdout, 'data'), failed]);
+  failed.catch(() => {});
+  const origin = `http://127.0.0.1:${Number(line.toString())}`;
+  return {
+    url: `${origin}/mcp`,
+    /** Starts the counters anew; both delays are in milliseconds. */
+    reset: ({ delay = 0, connectionDelay = 0 } = {}) =>
+      getJson(`${origin}/control?delay=${delay}&connection-delay=${connectionDelay}`),
+    counters: () => getJson(`${origin}/control`),
+  };
+}

@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { DrawbridgeError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { Authorizer } from './authorizer.ts';
+
+const TIMEOUT = 30_000;
+const MAX_OUTPUT = 16 * 1024;
+
+/**
+ * Bearer tokens from a program of the user's, a secret manager's command line for instance. It runs without a shell,
+ * once at the start and again when the server refuses what it gave; never twice at the same time.
+ */
+export class TokenCommand implements Authorizer {
+  readonly #command: readonly string[];
+  readonly #log: Logger;
+  #current: Promise<string> | undefined;
+  #value: string | undefined;
+
+  /** @param command the program and its arguments */
+  constructor(command: readonly string[], log: Logger) {
+    this.#command = command;
+    this.#log = log;
+  }
+
+  /** @throws DrawbridgeError `token-command-failed` */
+  credential(): string | Promise<string> {
+    return this.#value ?? this.#run();
+  }
+
+  async challenged(error: DrawbridgeError, used: string | undefined): Promise<boolean> {
+    if (error.details.status !== 401) return false;
+    if (this.#value === used) this.#value = undefined;
+    return (await this.credential()) !== used;
+  }
+
+  #run(): Promise<string> {
+    this.#current ??= this.#read().finally(() => {
+      this.#current = undefined;
+    });
+    return this.#current;
+  }
+
+  async #read(): Promise<string> {
+    const [program, ...words] = this.#command as [string, ...string[]];
+    const token = (await run(program, words)).trim();
+    // The characters that a header may carry, RFC 6750 section 2.1 and what providers in fact issue.
+    if (!/^[\x21-\x7e]+$/.test(token)) {
+      throw new DrawbridgeError('token-command-failed', `The token command "${program}" printed no token, or more than one line.`);
+    }
+    this.#log.protect(token);
+    this.#log.debug('token command run', { program });
+    this.#value = `Bearer ${token}`;
+    return this.#value;
+  }
+}
+
+/** Its standard error is not shown: some programs repeat their secret there. */
+function run(program: string, words: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { timeout: TIMEOUT, maxBuffer: MAX_OUTPUT, windowsHide: true, env: withoutSecrets(process.env) };
+    const child = execFile(program, words, options, (error, stdout) => {
+      if (!error) return resolve(stdout);
+      const why = error.killed ? `gave no answer within ${TIMEOUT / 1000} s` : `failed (${error.code ?? error.signal})`;
+      reject(new DrawbridgeError('token-command-failed', `The token command "${program}" ${why}; try it in a terminal.`));
+    });
+    child.stdin?.end();
+  });
+}
+
+/** Our own secrets are none of the command's business. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MCP_DRAWBRIDGE_')));
+}

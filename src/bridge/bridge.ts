@@ -1,0 +1,435 @@
+import { isUtf8 } from 'node:buffer';
+import type { Readable, Writable } from 'node:stream';
+import type { Authorizer } from '../authorization/authorizer.ts';
+import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import { findElements, findMember, replaceAt, type Span } from '../json-text.ts';
+import {
+  classify,
+  isObject,
+  type JsonRpcMessage,
+  type JsonRpcNotification,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  type MessageId,
+} from '../jsonrpc.ts';
+import type { Logger } from '../logger.ts';
+import type { HttpClient } from '../platform/http-client.ts';
+import { sleep } from '../remote/retry.ts';
+import { StreamableHttp } from '../remote/streamable-http.ts';
+import type { OutgoingRequest, RemoteSink, RemoteTransport, Session, TransportOptions } from '../remote/transport.ts';
+import type { Settings } from '../settings.ts';
+import { Batch } from './batch.ts';
+import { DeadlineWatch } from './deadlines.ts';
+import { Forwarder } from './forwarder.ts';
+import { type Answer, errorAnswer, PendingRequest, PendingRequests } from './pending-requests.ts';
+import { RequestQueue } from './request-queue.ts';
+import { ServerRequests } from './server-requests.ts';
+import { SessionRecovery } from './session-recovery.ts';
+import { StdinReader } from './stdin-reader.ts';
+import { StdoutWriter } from './stdout-writer.ts';
+import { ToolFilter } from './tool-filter.ts';
+
+export interface BridgeOptions {
+  settings: Settings;
+  client: HttpClient;
+  authorizer: Authorizer;
+  log: Logger;
+  input: Readable;
+  output: Writable;
+  /** The client has gone: it closed its end, or the bridge can't go on. */
+  onEnd: (cause: 'stdin-closed' | 'stdout-closed' | DrawbridgeError) => void;
+}
+
+/** The crossing: what comes on stdin goes to the remote, what the remote says goes to stdout. */
+export class Bridge implements RemoteSink {
+  readonly #options: BridgeOptions;
+  readonly #log: Logger;
+  readonly #stdin: StdinReader;
+  readonly #stdout: StdoutWriter;
+  readonly #pending = new PendingRequests();
+  readonly #queue: RequestQueue;
+  readonly #deadlines: DeadlineWatch;
+  readonly #serverRequests: ServerRequests;
+  readonly #toolFilter: ToolFilter;
+  readonly #recovery: SessionRecovery;
+  readonly #forwarder: Forwarder;
+  /** Messages that have no answer and are still on their way. */
+  readonly #posting = new Set<Promise<unknown>>();
+  #transport: RemoteTransport;
+  /** While the handshake is under way, everything else waits for it. */
+  #handshake: Promise<unknown> | undefined;
+  #lastId = 0;
+  #idPrefix: string | undefined;
+  #closing = false;
+
+  constructor(options: BridgeOptions) {
+    const { settings, log } = options;
+    this.#options = options;
+    this.#log = log;
+    this.#transport = new StreamableHttp(this.#transportOptions());
+    this.#toolFilter = new ToolFilter(settings.tools);
+    this.#serverRequests = new ServerRequests(() => this.#newId());
+    this.#recovery = new SessionRecovery({
+      transport: () => this.#transport,
+      sendOwn: (request) => this.#sendOwn(request),
+      newId: () => this.#newId(),
+      requestTimeout: settings.network.requestTimeout,
+      onSessionEnded: () => this.#cancelServerRequests(),
+      onRecovered: (notifications) => {
+        for (const notification of notifications) this.#stdout.write(notification);
+      },
+      onContractBroken: (error) => options.onEnd(error),
+      log,
+    });
+    this.#forwarder = new Forwarder({
+      transport: () => this.#transport,
+      fallBack: settings.transport === 'auto' ? () => this.#fallBack() : undefined,
+      recovery: this.#recovery,
+      log,
+    });
+    this.#queue = new RequestQueue((request) => this.#process(request));
+    this.#deadlines = new DeadlineWatch(this.#pending, (request, error) => this.#expire(request, error));
+    this.#stdout = new StdoutWriter(options.output, () => options.onEnd('stdout-closed'));
+    this.#stdin = new StdinReader(options.input, settings.maxMessageBytes, {
+      onLine: (line) => this.#readLine(line),
+      onOversizedLine: (id) => this.#refuse(id, 'too long', settings.maxMessageBytes),
+      onEnd: () => options.onEnd('stdin-closed'),
+    });
+  }
+
+  /** Pins HTTP+SSE, before anything is read. */
+  async useOlderTransport(): Promise<void> {
+    await this.#fallBack();
+  }
+
+  /**
+   * Ends the crossing: answers that are still to come are waited for, the session is ended, everything is written.
+   *
+   * @param patience how long to wait for running requests, in milliseconds
+   */
+  async close(patience: number): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#stdin.pause();
+    const until = performance.now() + patience;
+    while (this.#pending.size + this.#posting.size > 0 && performance.now() < until) await sleep(10);
+    this.#deadlines.stop();
+    for (const request of [...this.#pending]) {
+      request.fail(new DrawbridgeError('shutting-down', 'The bridge is shutting down; the request may or may not have run.'));
+    }
+    await this.#transport.close(1_000);
+    await this.#stdout.end();
+  }
+
+  // ---- from the client -------------------------------------------------------------------------------------------
+
+  #readLine(line: Buffer): void {
+    if (!isUtf8(line)) return this.#answerError(null, 'invalid-json', 'The message is not valid UTF-8.');
+    const text = line.toString();
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return this.#answerError(null, 'invalid-json', 'The message is not valid JSON.');
+    }
+    if (Array.isArray(value)) return this.#readBatch(value, text);
+    this.#accept(classify(value), line);
+    this.#throttle();
+  }
+
+  #readBatch(values: unknown[], text: string): void {
+    if (this.#recovery.protocolVersion !== '2025-03-26' || values.length === 0) {
+      const problem = values.length === 0 ? 'it is empty' : 'this protocol revision has none';
+      return this.#answerError(null, 'invalid-request', `A batch can't be taken: ${problem}.`);
+    }
+    const batch = new Batch((line) => this.#stdout.write(line));
+    const spans = findElements(text);
+    values.forEach((value, index) => {
+      const { start, end } = spans[index] as Span;
+      this.#accept(classify(value), Buffer.from(text.slice(start, end)), batch);
+    });
+    batch.complete();
+  }
+
+  #accept(message: JsonRpcMessage, line: Buffer, batch?: Batch): void {
+    switch (message.kind) {
+      case 'request':
+        return this.#acceptRequest(message, withoutNullParams(message, line), batch);
+      case 'notification':
+        return this.#acceptNotification(message, withoutNullParams(message, line));
+      case 'response':
+        return this.#acceptResponse(message, line);
+      case 'invalid': {
+        const id = message.id !== null && this.#pending.get(message.id) ? null : message.id;
+        return this.#refuse(id, message.problem, undefined, batch);
+      }
+    }
+  }
+
+  #acceptRequest(message: JsonRpcRequest, body: Buffer, batch: Batch | undefined): void {
+    const { id, method, params } = message;
+    if (this.#pending.get(id)) return this.#refuse(id, 'its "id" is that of a request still in flight', undefined, batch);
+    const deliver = batch?.expect() ?? ((answer) => answer && this.#stdout.write(answer.text));
+    const request: PendingRequest = new PendingRequest(
+      { id, method, params, body },
+      this.#options.settings.network.requestTimeout,
+      (answer) => {
+        this.#pending.remove(request);
+        deliver(answer && this.#onAnswer(request, params, answer));
+      },
+    );
+    const refusal = this.#answerOfOurOwn(method, params);
+    if (refusal) return request.fail(refusal);
+    this.#pending.add(request);
+    this.#deadlines.start();
+    if (method === 'initialize') {
+      this.#recovery.remember(body);
+      this.#holdFor(this.#forwarder.initialize(request).catch((error) => request.fail(asDrawbridgeError(error))));
+    } else if (method === 'ping' && this.#isApart) {
+      request.answer(pong(id));
+    } else {
+      this.#queue.push(request);
+    }
+  }
+
+  /** Requests that are not the remote's to answer. */
+  #answerOfOurOwn(method: string, params: unknown): DrawbridgeError | undefined {
+    // The probe of a client that also speaks the 2026-07-28 revision: this sends it to `initialize`.
+    if (method === 'server/discover') return new DrawbridgeError('unknown-method', 'Method not found: server/discover');
+    if (method !== 'tools/call' || !this.#toolFilter.isActive) return undefined;
+    const name = isObject(params) ? params.name : undefined;
+    if (typeof name === 'string' && this.#toolFilter.allows(name)) return undefined;
+    return new DrawbridgeError('tool-filtered', 'This tool is switched off in the configuration (--allow-tool, --ignore-tool).');
+  }
+
+  async #process(request: PendingRequest): Promise<void> {
+    try {
+      for (let gate = this.#gate; gate && !request.settled; gate = this.#gate) await gate.catch(() => {});
+      if (!request.settled) await this.#forwarder.forward(request);
+    } catch (error) {
+      request.fail(asDrawbridgeError(error));
+    }
+    // A transport must not forget a request; if it does, the client is told rather than left waiting.
+    request.fail(new DrawbridgeError('internal', 'The request was sent, and its answer was lost in the bridge.'));
+    this.#throttle();
+  }
+
+  #acceptNotification(message: JsonRpcNotification, body: Buffer): void {
+    const { method, params } = message;
+    if (method === 'notifications/cancelled') return this.#cancel(params, body);
+    const post = this.#afterGate(() => this.#forwarder.post({ body, method }));
+    if (method !== 'notifications/initialized') return;
+    // Some servers refuse whatever overtakes this one.
+    this.#holdFor(
+      post.then((outcome) => {
+        this.#recovery.confirmed(body, outcome?.kind === 'done');
+        if (outcome?.kind === 'done') this.#transport.listen();
+      }),
+    );
+  }
+
+  #cancel(params: unknown, body: Buffer): void {
+    const id = isObject(params) ? params.requestId : undefined;
+    const request = this.#pending.get(id as MessageId);
+    // `initialize` can't be cancelled (MCP 2025-11-25, Cancellation); what is not in flight needs no word.
+    if (!request || request.method === 'initialize') return;
+    const { abort } = request;
+    request.cancel();
+    if (!abort) return; // it has not left yet
+    const post = this.#afterGate(() => this.#forwarder.post({ body, method: 'notifications/cancelled' }));
+    // Closing a stream cancels nothing in this era, so it is closed after the server was told.
+    void post.then(() => abort(new DrawbridgeError('shutting-down', 'Cancelled.')));
+  }
+
+  #acceptResponse(message: JsonRpcResponse, line: Buffer): void {
+    const body = this.#serverRequests.answer(message, line);
+    if (body === undefined) return this.#log.debug('answer to nothing that was asked, dropped');
+    void this.#afterGate(() => this.#forwarder.post({ body, method: undefined }));
+  }
+
+  /** Sends what has no answer, in its turn. */
+  #afterGate<T>(send: () => Promise<T>): Promise<T | undefined> {
+    const gate = this.#gate;
+    const sent = (gate ? gate.catch(() => {}).then(send) : send()).catch((error: unknown) => {
+      this.#log.warn('message not delivered', { reason: asDrawbridgeError(error).reason });
+      return undefined;
+    });
+    this.#posting.add(sent);
+    void sent.then(() => this.#posting.delete(sent));
+    return sent;
+  }
+
+  // ---- from the remote -------------------------------------------------------------------------------------------
+
+  receive(text: string | Buffer, message: JsonRpcMessage, origin?: OutgoingRequest): void {
+    switch (message.kind) {
+      case 'response':
+        return this.#receiveResponse(text, message, origin as PendingRequest | undefined);
+      case 'request': {
+        const forClient = this.#serverRequests.add(message, text);
+        if (forClient !== undefined) return this.#stdout.write(forClient);
+        return this.#log.warn('too many open requests of the server, dropped');
+      }
+      case 'notification':
+        return this.#receiveNotification(text, message);
+      case 'invalid':
+        return this.#log.warn('message of the server dropped', { problem: message.problem });
+    }
+  }
+
+  sessionLost(session: Session): void {
+    if (this.#closing) return;
+    // Without a request waiting for it this may fail: the next request tries again.
+    this.#recovery.recover(session).catch((error) => this.#log.info('no new session yet', { reason: asDrawbridgeError(error).reason }));
+  }
+
+  get blocked(): boolean {
+    return this.#stdout.blocked;
+  }
+
+  whenReady(resume: () => void): void {
+    this.#stdout.whenReady(resume);
+  }
+
+  #receiveResponse(text: string | Buffer, message: JsonRpcResponse, origin: PendingRequest | undefined): void {
+    const isOrigins = origin && String(message.id ?? origin.id) === String(origin.id);
+    const request = isOrigins ? origin : message.id === null ? undefined : this.#pending.get(message.id);
+    if (!request || request.settled) return this.#log.debug('answer to nothing that is asked, dropped');
+    if (message.id === request.id) return request.answer({ text, message });
+    // An error to what the server could not read has no id, and some servers make a string of a number.
+    request.answer({ text: withId(text.toString(), request.id), message: { ...message, id: request.id } });
+  }
+
+  #receiveNotification(text: string | Buffer, { method, params }: JsonRpcNotification): void {
+    if (method === 'notifications/progress' && isObject(params) && !this.#pending.hasProgressToken(params.progressToken)) {
+      return this.#log.debug('progress of nothing that is asked, dropped');
+    }
+    if (method !== 'notifications/cancelled' || !isObject(params)) return this.#stdout.write(text);
+    const clientId = this.#serverRequests.cancel(params.requestId);
+    if (clientId === params.requestId) this.#stdout.write(text);
+    else if (clientId !== undefined) this.#stdout.write(cancelled(clientId, 'The server took the request back'));
+  }
+
+  /** Looks at an answer on its way to the client. */
+  #onAnswer(request: PendingRequest, params: unknown, { text, message }: Answer): Answer {
+    const { result } = message;
+    if (result === undefined) return { text, message };
+    if (request.method === 'initialize' && isObject(result)) this.#recovery.opened(request, result);
+    else if (request.method === 'tools/list') return { text: this.#toolFilter.filterList(text, result), message };
+    else this.#recovery.note(request.method, params, request.body);
+    return { text, message };
+  }
+
+  // ---- both ------------------------------------------------------------------------------------------------------
+
+  get #gate(): Promise<unknown> | undefined {
+    return this.#handshake ?? this.#recovery.running;
+  }
+
+  /** Whether no session stands at the moment, so that a ping would only tell about the bridge. */
+  get #isApart(): boolean {
+    return this.#gate !== undefined || this.#transport.session === undefined;
+  }
+
+  #holdFor(work: Promise<unknown>): void {
+    this.#handshake = work;
+    void work.finally(() => {
+      if (this.#handshake === work) this.#handshake = undefined;
+    });
+  }
+
+  #expire(request: PendingRequest, error: DrawbridgeError): void {
+    const wasSent = request.abort !== undefined && request.method !== 'initialize' && request.method !== 'ping';
+    if (request.method === 'ping') request.answer(pong(request.id));
+    else request.fail(error);
+    if (wasSent) void this.#afterGate(() => this.#forwarder.post(cancellation(request.id)));
+  }
+
+  async #sendOwn(request: PendingRequest): ReturnType<Forwarder['sendOwn']> {
+    this.#pending.add(request);
+    try {
+      return await this.#forwarder.sendOwn(request);
+    } finally {
+      this.#pending.remove(request);
+    }
+  }
+
+  #cancelServerRequests(): void {
+    for (const id of this.#serverRequests.cancelAll()) {
+      this.#stdout.write(cancelled(id, 'The session with the server was lost'));
+    }
+  }
+
+  async #fallBack(): Promise<() => void> {
+    const before = this.#transport;
+    const { HttpSse } = await import('../remote/http-sse.ts');
+    this.#transport = new HttpSse(this.#transportOptions());
+    return () => {
+      void this.#transport.close(0);
+      this.#transport = before;
+    };
+  }
+
+  #transportOptions(): TransportOptions {
+    const { settings, client, authorizer, log } = this.#options;
+    const { url, headers, maxMessageBytes } = settings;
+    return { client, path: url.pathname + url.search, headers, authorizer, sink: this, maxMessageBytes, log };
+  }
+
+  /** Stdin rests while the client does not read, or more is asked than can wait. */
+  #throttle(): void {
+    if (!this.#stdout.blocked && !this.#queue.isFull) return;
+    this.#stdin.pause();
+    const resume = (): void => {
+      if (!this.#closing && !this.#queue.isFull) this.#stdin.resume();
+    };
+    if (this.#stdout.blocked) this.#stdout.whenReady(resume);
+    else this.#queue.whenRoom(resume);
+  }
+
+  #refuse(id: MessageId | null, problem: string, limit?: number, batch?: Batch): void {
+    const what =
+      limit === undefined
+        ? `The message is no valid request: ${problem}.`
+        : `The message is longer than ${limit / 1024 / 1024} MiB (--max-message-size).`;
+    this.#answerError(id, 'invalid-request', what, batch);
+  }
+
+  #answerError(id: MessageId | null, reason: 'invalid-json' | 'invalid-request', problem: string, batch?: Batch): void {
+    const answer = errorAnswer(id, new DrawbridgeError(reason, problem));
+    if (batch) batch.expect()(answer);
+    else this.#stdout.write(answer.text);
+  }
+
+  /** Ids of the bridge's own requests: no client and no server will think of the same. */
+  #newId(): string {
+    this.#idPrefix ??= crypto.randomUUID();
+    return `drawbridge-${this.#idPrefix}-${++this.#lastId}`;
+  }
+}
+
+/** Some clients write `"params": null`, which no server takes; an empty object is what they mean. */
+function withoutNullParams(message: JsonRpcRequest | JsonRpcNotification, line: Buffer): Buffer {
+  if (message.params !== null) return line;
+  const text = line.toString();
+  const span = findMember(text, 'params');
+  return span ? Buffer.from(replaceAt(text, span, '{}')) : line;
+}
+
+function withId(text: string, id: MessageId): string {
+  const span = findMember(text, 'id');
+  if (span) return replaceAt(text, span, JSON.stringify(id));
+  return text.replace('{', `{"id":${JSON.stringify(id)},`);
+}
+
+function pong(id: MessageId): Answer {
+  return { text: JSON.stringify({ jsonrpc: '2.0', id, result: {} }), message: { kind: 'response', id, result: {} } };
+}
+
+function cancelled(requestId: MessageId, reason: string): string {
+  return JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, reason } });
+}
+
+function cancellation(requestId: MessageId): { body: string; method: string } {
+  return { body: cancelled(requestId, 'Timed out'), method: 'notifications/cancelled' };
+}

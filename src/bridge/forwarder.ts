@@ -1,0 +1,161 @@
+import { DrawbridgeError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { isModernError } from '../remote/http-answer.ts';
+import { backoff, sleep } from '../remote/retry.ts';
+import type { OutgoingMessage, Outcome, RemoteTransport } from '../remote/transport.ts';
+import type { PendingRequest } from './pending-requests.ts';
+import type { SessionRecovery } from './session-recovery.ts';
+
+export interface ForwarderOptions {
+  transport: () => RemoteTransport;
+  /** Goes over to the older transport and gives the way back; undefined where the user has pinned this one. */
+  fallBack: (() => Promise<() => void>) | undefined;
+  recovery: SessionRecovery;
+  log: Logger;
+}
+
+/** A remote that is down when the client starts is waited for so long, then `initialize` is answered with an error. */
+const INITIALIZE_PATIENCE = 14_000;
+const LONGEST_RETRY_AFTER = 60;
+const MAX_BUSY_TRIES = 3;
+
+/**
+ * Requests that only read, or that set what is then set, so that running twice does no harm. A tool call is none of
+ * them, whatever the tool's annotations claim: those are the server's word (MCP 2026-07-28, Tools, Warning).
+ */
+const repeatable =
+  /^(initialize|ping|logging\/setLevel|completion\/complete|prompts\/get|resources\/(read|subscribe|unsubscribe)|tasks\/(get|result|cancel)|.+\/list|notifications\/.+)$/;
+
+/** Sends a message until it has its answer or there is no point in going on. */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  /** Sends the client's `initialize`: the first try finds out the transport, and a remote that is down is waited for. */
+  async initialize(request: PendingRequest): Promise<void> {
+    const { fallBack, transport, log } = this.#options;
+    const giveUpAt = performance.now() + INITIALIZE_PATIENCE;
+    for (let failures = 1; !request.settled; failures++) {
+      const outcome = await this.#send(request);
+      if (outcome.kind === 'done') return;
+      if (fallBack && transport().name === 'http' && suggestsOlderTransport(outcome)) {
+        return this.#initializeOlder(request, outcome, fallBack);
+      }
+      const wait = Math.min(1_000, backoff(failures));
+      const isOver = performance.now() + wait > giveUpAt;
+      if (isOver || !isWorthWaiting(outcome)) return this.#giveUp(request, outcome);
+      log.info('remote not ready, trying again', { reason: outcome.error.reason });
+      await sleep(wait);
+    }
+  }
+
+  /** Sends a request, opening a new session where the server has forgotten ours. */
+  async forward(request: PendingRequest): Promise<void> {
+    const { recovery } = this.#options;
+    if (recovery.canBegin) await recovery.recover(undefined);
+    for (let recovered = 0; !request.settled; recovered++) {
+      const outcome = await this.#send(request);
+      if (outcome.kind === 'done') return;
+      if (outcome.kind !== 'session-expired' || recovered > 0) return this.#giveUp(request, outcome);
+      await recovery.recover(outcome.session);
+    }
+  }
+
+  /** Sends a request of the bridge's own, which gets no new session if this one fails. */
+  sendOwn(request: PendingRequest): Promise<Outcome> {
+    return this.#send(request);
+  }
+
+  /** Sends a notification, or the client's answer to a request of the server's. */
+  async post(message: OutgoingMessage): Promise<Outcome> {
+    const outcome = await this.#send(message);
+    if (outcome.kind !== 'done') {
+      this.#options.log.warn('message not delivered', { method: message.method ?? null, reason: outcome.error.reason });
+    }
+    return outcome;
+  }
+
+  /** One message with the repetitions that can do no harm. */
+  async #send(message: OutgoingMessage | PendingRequest): Promise<Outcome> {
+    const mayRepeat = message.method === undefined || repeatable.test(message.method);
+    let reauthorized = false;
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.#options.transport().send(message);
+      if ('settled' in message && message.settled) return { kind: 'done' };
+      switch (outcome.kind) {
+        case 'reauthorized':
+          if (reauthorized) return { kind: 'challenged', error: outcome.error };
+          reauthorized = true;
+          break;
+        case 'busy': {
+          const wait = outcome.retryAfter === undefined ? backoff(tries + 1) : outcome.retryAfter * 1000;
+          const isTooLong = wait > LONGEST_RETRY_AFTER * 1000;
+          if (!mayRepeat || isTooLong || tries >= MAX_BUSY_TRIES) return outcome;
+          if ('alive' in message) message.deadline += wait;
+          await sleep(wait);
+          break;
+        }
+        case 'failed': {
+          // A kept connection that the server closed at this very moment: the next one is a new one.
+          const wasCut = outcome.mayHaveRun && outcome.error.reason === 'unreachable';
+          if (!wasCut || !mayRepeat || tries > 1) return outcome;
+          break;
+        }
+        default:
+          return outcome;
+      }
+    }
+  }
+
+  async #initializeOlder(request: PendingRequest, first: Refusal, fallBack: () => Promise<() => void>): Promise<void> {
+    const { transport, log } = this.#options;
+    log.info('no Streamable HTTP at this URL, trying HTTP+SSE');
+    const goBack = await fallBack();
+    const second = await transport().send(request);
+    if (second.kind === 'done') return;
+    goBack();
+    if (second.error.reason === 'unauthorized') request.fail(second.error);
+    // The server's own words, where it had any, say more than that neither transport works.
+    else if (first.kind === 'failed' && first.answer) request.failRemotely(first.answer.error);
+    else request.fail(neitherTransport(first.error, second.error));
+  }
+
+  #giveUp(request: PendingRequest, outcome: Refusal): void {
+    if (outcome.kind === 'failed' && outcome.answer) request.failRemotely(outcome.answer.error);
+    else request.fail(outcome.error);
+  }
+}
+
+type Refusal = Exclude<Outcome, { kind: 'done' }>;
+
+/** 400, 404 or 405 that is not a modern server's refusal (MCP 2026-07-28, Backward Compatibility with HTTP+SSE). */
+function suggestsOlderTransport(outcome: Refusal): boolean {
+  if (outcome.kind !== 'failed') return false;
+  const { status } = outcome.error.details;
+  return (status === 400 || status === 404 || status === 405) && !isModernError(outcome.answer?.error);
+}
+
+/** Whether a remote that failed `initialize` so may be on its way up. */
+function isWorthWaiting(outcome: Refusal): boolean {
+  if (outcome.kind !== 'failed') return false;
+  const { reason, details } = outcome.error;
+  return reason === 'unreachable' || (reason === 'http-status' && [502, 503, 504].includes(Number(details.status)));
+}
+
+function neitherTransport(http: DrawbridgeError, sse: DrawbridgeError): DrawbridgeError {
+  const { status, url } = http.details;
+  const attempt = (transport: string, { reason, message, details }: DrawbridgeError) => ({
+    transport,
+    reason,
+    message,
+    ...(details.status !== undefined && { status: details.status }),
+  });
+  return new DrawbridgeError(
+    'unsupported-transport',
+    `${url} speaks neither Streamable HTTP (status ${status}) nor HTTP+SSE; is the path right? It is often /mcp or /sse.`,
+    { status, url, attempts: [attempt('http', http), attempt('sse', sse)] },
+  );
+}

@@ -1,0 +1,129 @@
+import { DrawbridgeError } from '../errors.ts';
+import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
+import type { OutgoingRequest } from '../remote/transport.ts';
+import { type Limits, limitsFor } from './deadlines.ts';
+
+/** An answer as it goes to whoever asked: its text and what that says. */
+export interface Answer {
+  text: string | Buffer;
+  message: JsonRpcResponse;
+}
+
+/** A request that awaits its one answer: the client's, or one that the bridge itself sends. */
+export class PendingRequest implements OutgoingRequest {
+  readonly id: MessageId;
+  readonly method: string;
+  readonly body: Buffer | string;
+  readonly progressToken: MessageId | undefined;
+  settled = false;
+  abort: ((error: DrawbridgeError) => void) | undefined;
+  sessionId: string | undefined;
+  /** When it is given up, on the clock of `performance.now()`. */
+  deadline: number;
+  readonly #limits: Limits;
+  readonly #latest: number;
+  readonly #onAnswer: (answer: Answer | undefined) => void;
+
+  /**
+   * @param timeout `--request-timeout` in milliseconds; undefined: the defaults for the method
+   * @param onAnswer called once: with the answer, or with undefined where the request was cancelled
+   */
+  constructor(
+    request: { id: MessageId; method: string; params?: unknown; body: Buffer | string },
+    timeout: number | undefined,
+    onAnswer: (answer: Answer | undefined) => void,
+  ) {
+    this.id = request.id;
+    this.method = request.method;
+    this.body = request.body;
+    this.progressToken = progressTokenOf(request.params);
+    this.#onAnswer = onAnswer;
+    this.#limits = limitsFor(request.method, timeout);
+    this.deadline = performance.now() + this.#limits.answer;
+    this.#latest = performance.now() + this.#limits.total;
+  }
+
+  alive(phase: 'body' | 'stream'): void {
+    const limit = phase === 'stream' ? this.#limits.stream : this.#limits.answer;
+    this.deadline = Math.min(performance.now() + limit, this.#latest);
+  }
+
+  answer(answer: Answer): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.#onAnswer(answer);
+  }
+
+  /** Answers with an error of the bridge's own. */
+  fail(error: DrawbridgeError): void {
+    if (this.settled) return;
+    this.answer(errorAnswer(this.id, error, this.method));
+    this.abort?.(error);
+  }
+
+  /** Answers with an error that the remote gave. */
+  failRemotely(error: { code: number; message: string; data?: unknown }): void {
+    const text = JSON.stringify({ jsonrpc: '2.0', id: this.id, error });
+    this.answer({ text, message: { kind: 'response', id: this.id, error } });
+  }
+
+  /** Nobody waits any more: there will be no answer. */
+  cancel(): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.#onAnswer(undefined);
+  }
+}
+
+/** The requests in flight, by id; a string and a number are different ids. */
+export class PendingRequests {
+  readonly #byId = new Map<MessageId, PendingRequest>();
+  readonly #byToken = new Map<MessageId, PendingRequest>();
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: MessageId): PendingRequest | undefined {
+    return this.#byId.get(id);
+  }
+
+  hasProgressToken(token: unknown): boolean {
+    return this.#byToken.has(token as MessageId);
+  }
+
+  add(request: PendingRequest): void {
+    this.#byId.set(request.id, request);
+    if (request.progressToken !== undefined) this.#byToken.set(request.progressToken, request);
+  }
+
+  remove(request: PendingRequest): void {
+    if (this.#byId.get(request.id) === request) this.#byId.delete(request.id);
+    const { progressToken } = request;
+    if (progressToken !== undefined && this.#byToken.get(progressToken) === request) this.#byToken.delete(progressToken);
+  }
+
+  [Symbol.iterator](): IterableIterator<PendingRequest> {
+    return this.#byId.values();
+  }
+}
+
+/**
+ * An error of the bridge's own as the answer to a request. A problem with a tool call that the user can solve is a
+ * tool result, so that the model reads it and can tell the user.
+ */
+export function errorAnswer(id: MessageId | null, error: DrawbridgeError, method?: string): Answer {
+  if (method === 'tools/call' && error.exitCode === 4) {
+    const result = { content: [{ type: 'text', text: error.message }], isError: true };
+    return { text: JSON.stringify({ jsonrpc: '2.0', id, result }), message: { kind: 'response', id, result } };
+  }
+  const rpcError = error.toJsonRpcError();
+  const text = JSON.stringify({ jsonrpc: '2.0', id, error: rpcError });
+  return { text, message: { kind: 'response', id, error: rpcError } };
+}
+
+function progressTokenOf(params: unknown): MessageId | undefined {
+  const meta = isObject(params) ? params._meta : undefined;
+  const token = isObject(meta) ? meta.progressToken : undefined;
+  return typeof token === 'string' || typeof token === 'number' ? token : undefined;
+}

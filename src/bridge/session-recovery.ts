@@ -1,0 +1,191 @@
+import { DrawbridgeError } from '../errors.ts';
+import { findMember, replaceAt } from '../json-text.ts';
+import { isObject, type JsonRpcResponse } from '../jsonrpc.ts';
+import type { Logger } from '../logger.ts';
+import { isHeaderSafe } from '../remote/request-headers.ts';
+import type { Outcome, RemoteTransport, Session } from '../remote/transport.ts';
+import { type Answer, PendingRequest } from './pending-requests.ts';
+
+export interface RecoveryOptions {
+  transport: () => RemoteTransport;
+  /** Sends a request of the bridge's own until it has its answer. */
+  sendOwn: (request: PendingRequest) => Promise<Outcome>;
+  newId: () => string;
+  requestTimeout: number | undefined;
+  /** The session that was is no more: what hangs on it is to be let go. */
+  onSessionEnded: () => void;
+  /** A new session stands; these notifications tell the client what may have changed. */
+  onRecovered: (notifications: string[]) => void;
+  /** The server now speaks another revision, or can do less: the client's picture of it is wrong for good. */
+  onContractBroken: (error: DrawbridgeError) => void;
+  log: Logger;
+}
+
+/** What `initialize` settled between client and server, as far as the bridge must know. */
+interface Contract {
+  protocolVersion: string | undefined;
+  capabilities: Record<string, unknown>;
+}
+
+/**
+ * Keeps the client's session alive through sessions of the server's: when one is gone, a new one is opened with the
+ * client's own words, and what the client had set up in the old is set up again (MCP 2025-11-25, Session Management).
+ */
+export class SessionRecovery {
+  readonly #options: RecoveryOptions;
+  #initialize: string | undefined;
+  #initialized: string | undefined;
+  #contract: Contract | undefined;
+  #logLevel: string | undefined;
+  readonly #subscriptions = new Map<string, string>();
+  #running: Promise<void> | undefined;
+  /** Whether any handshake has been brought to its end; before that there is nothing to recover, only to begin. */
+  #established = false;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** The revision that was negotiated; undefined before `initialize` was answered. */
+  get protocolVersion(): string | undefined {
+    return this.#contract?.protocolVersion;
+  }
+
+  /** Resolves when no recovery is under way; undefined where none is. */
+  get running(): Promise<void> | undefined {
+    return this.#running;
+  }
+
+  /** Whether the client has said how to begin, and no session stands: the bridge can begin in its name. */
+  get canBegin(): boolean {
+    return !this.#established && this.#initialize !== undefined;
+  }
+
+  /** The client opens its session: the words are kept. */
+  remember(initialize: Buffer | string): void {
+    this.#initialize = initialize.toString();
+    this.#initialized = undefined;
+    this.#established = false;
+    this.#logLevel = undefined;
+    this.#subscriptions.clear();
+  }
+
+  /** The server has answered the client's `initialize`. */
+  opened(request: PendingRequest, result: Record<string, unknown>): void {
+    this.#contract = contractOf(result);
+    this.#useSession(request, this.#contract);
+  }
+
+  /** The client has confirmed; `accepted` says whether the server took it. */
+  confirmed(initialized: Buffer | string, accepted: boolean): void {
+    this.#initialized = initialized.toString();
+    this.#established = accepted;
+  }
+
+  /** Takes note of what a request that the server has granted has set up there. */
+  note(method: string, params: unknown, body: Buffer | string): void {
+    const uri = isObject(params) ? String(params.uri) : '';
+    if (method === 'logging/setLevel') this.#logLevel = body.toString();
+    else if (method === 'resources/subscribe') this.#subscriptions.set(uri, body.toString());
+    else if (method === 'resources/unsubscribe') this.#subscriptions.delete(uri);
+  }
+
+  /**
+   * Opens a new session in place of one that is gone; callers that come while that runs share it.
+   *
+   * @param lost the session that is gone; undefined where there was none yet
+   * @throws DrawbridgeError the reason why there is no new one
+   */
+  recover(lost: Session | undefined): Promise<void> {
+    const { transport } = this.#options;
+    if (lost !== transport().session) return this.#running ?? Promise.resolve();
+    this.#running ??= this.#recover()
+      .catch((error: unknown) => {
+        this.#established = false; // the next request tries again
+        throw error;
+      })
+      .finally(() => {
+        this.#running = undefined;
+      });
+    return this.#running;
+  }
+
+  async #recover(): Promise<void> {
+    const { transport, log, onSessionEnded, onRecovered, onContractBroken } = this.#options;
+    if (this.#initialize === undefined) throw lostForGood();
+    log.info('opening a new session');
+    onSessionEnded();
+    transport().useSession(undefined);
+    const { request, answer } = await this.#sendOwn(this.#initialize, 'initialize');
+    const { result } = answer;
+    if (!isObject(result)) throw lostForGood();
+
+    const contract = contractOf(result);
+    const broken = this.#contract && brokenPromise(this.#contract, contract);
+    if (broken) {
+      const error = new DrawbridgeError('session-lost', `The server ended the session, and ${broken}; restart the client.`);
+      onContractBroken(error);
+      throw error;
+    }
+    this.#useSession(request, contract);
+    const initialized = this.#initialized ?? '{"jsonrpc":"2.0","method":"notifications/initialized"}';
+    const outcome = await transport().send({ body: initialized, method: 'notifications/initialized' });
+    if (outcome.kind !== 'done') throw outcome.error;
+    this.#established = true;
+    transport().listen();
+    for (const body of [this.#logLevel, ...this.#subscriptions.values()]) {
+      if (body === undefined) continue;
+      await this.#sendOwn(body, 'logging/setLevel').catch((error: unknown) => {
+        log.warn('not set up again in the new session', { error: String(error) });
+      });
+    }
+    onRecovered(this.#contract ? listChanges(contract) : []);
+    this.#contract = contract;
+  }
+
+  async #sendOwn(body: string, method: string): Promise<{ request: PendingRequest; answer: JsonRpcResponse }> {
+    const { newId, requestTimeout, sendOwn } = this.#options;
+    const id = newId();
+    const idSpan = findMember(body, 'id');
+    if (!idSpan) throw lostForGood();
+    const own = { id, method, body: replaceAt(body, idSpan, JSON.stringify(id)) };
+    let answer: Answer | undefined;
+    const request = new PendingRequest(own, requestTimeout, (given) => {
+      answer = given;
+    });
+    const outcome = await sendOwn(request);
+    if (answer) return { request, answer: answer.message };
+    throw outcome.kind === 'done' ? lostForGood() : outcome.error;
+  }
+
+  #useSession(request: PendingRequest, { protocolVersion }: Contract): void {
+    const { transport, log } = this.#options;
+    if (request.sessionId !== undefined) log.protect(request.sessionId);
+    transport().useSession({ id: request.sessionId, protocolVersion });
+  }
+}
+
+function contractOf({ protocolVersion, capabilities }: Record<string, unknown>): Contract {
+  return {
+    protocolVersion: typeof protocolVersion === 'string' && isHeaderSafe(protocolVersion) ? protocolVersion : undefined,
+    capabilities: isObject(capabilities) ? capabilities : {},
+  };
+}
+
+/** @returns what the new contract takes back of the old; undefined where it keeps all of it */
+function brokenPromise(old: Contract, now: Contract): string | undefined {
+  if (old.protocolVersion !== now.protocolVersion) return 'the new one is of another protocol revision';
+  const missing = Object.keys(old.capabilities).filter((name) => !(name in now.capabilities));
+  return missing.length > 0 ? `the new one lacks "${missing[0]}"` : undefined;
+}
+
+/** The catalogues of the new session may differ: the client is told to look, where it was told that it would be. */
+function listChanges({ capabilities }: Contract): string[] {
+  return ['tools', 'prompts', 'resources']
+    .filter((list) => isObject(capabilities[list]) && capabilities[list].listChanged === true)
+    .map((list) => JSON.stringify({ jsonrpc: '2.0', method: `notifications/${list}/list_changed` }));
+}
+
+function lostForGood(): DrawbridgeError {
+  return new DrawbridgeError('session-lost', 'The server ended the session and opened no new one; restart the client.');
+}

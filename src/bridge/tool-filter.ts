@@ -1,0 +1,69 @@
+import { findElements, findMember, replaceAt } from '../json-text.ts';
+import { isObject } from '../jsonrpc.ts';
+import type { ToolFilterSettings } from '../settings.ts';
+
+/** Which tools the client may see and call: `--allow-tool` and `--ignore-tool`. */
+export class ToolFilter {
+  readonly #settings: ToolFilterSettings;
+
+  constructor(settings: ToolFilterSettings) {
+    this.#settings = settings;
+  }
+
+  get isActive(): boolean {
+    return this.#settings.allow.length + this.#settings.ignore.length > 0;
+  }
+
+  allows(name: string): boolean {
+    const { allow, ignore } = this.#settings;
+    const matches = (glob: string): boolean => matchesGlob(name, glob);
+    return (allow.length === 0 || allow.some(matches)) && !ignore.some(matches);
+  }
+
+  /**
+   * Cuts the tools that are not allowed out of the answer to `tools/list`; what remains stays as it came.
+   *
+   * @param result the answer's parsed `result`
+   */
+  filterList(text: string | Buffer, result: unknown): string | Buffer {
+    const tools = isObject(result) ? result.tools : undefined;
+    if (!this.isActive || !Array.isArray(tools)) return text;
+    const kept = tools.map((tool) => isObject(tool) && typeof tool.name === 'string' && this.allows(tool.name));
+    if (kept.every(Boolean)) return text;
+    const json = text.toString();
+    const array = findMember(json, 'result', 'tools');
+    if (!array) return text;
+    const elements = findElements(json, array.start).filter((_, index) => kept[index]);
+    const list = elements.map(({ start, end }) => json.slice(start, end)).join(',');
+    return replaceAt(json, array, `[${list}]`);
+  }
+}
+
+/**
+ * Whether a whole name matches a pattern in which `*` stands for any characters and `?` for one. Letter case is
+ * ignored, as mcp-remote does. Takes time in proportion to the lengths' product at most, unlike a regular expression.
+ */
+export function matchesGlob(name: string, glob: string): boolean {
+  const text = name.toLowerCase();
+  const pattern = glob.toLowerCase();
+  let at = 0;
+  let patternAt = 0;
+  let star = -1;
+  let starAt = 0;
+  while (at < text.length) {
+    if (pattern[patternAt] === '*') {
+      star = patternAt++;
+      starAt = at;
+    } else if (pattern[patternAt] === '?' || pattern[patternAt] === text[at]) {
+      patternAt++;
+      at++;
+    } else if (star !== -1) {
+      patternAt = star + 1;
+      at = ++starAt;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[patternAt] === '*') patternAt++;
+  return patternAt === pattern.length;
+}

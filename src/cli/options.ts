@@ -1,0 +1,95 @@
+/** The options of the bridge as data: the fast parser, commander's help and the environment variables all read this. */
+export interface OptionDefinition {
+  /** The long name without dashes. */
+  name: string;
+  /** What stands for the value in the help; an option without one is a switch. */
+  value?: string;
+  repeatable?: true;
+  group: string;
+  help: string;
+}
+
+export const options: readonly OptionDefinition[] = [
+  {
+    name: 'header',
+    value: '"Name: value"',
+    repeatable: true,
+    group: 'Headers and credentials',
+    help: 'Send this header on every request to the server; ${VAR} is expanded from the environment',
+  },
+  {
+    name: 'header-file',
+    value: 'path',
+    group: 'Headers and credentials',
+    help: 'Read headers from a file: one "Name: value" a line, # comments',
+  },
+  {
+    name: 'token-command',
+    value: 'command',
+    group: 'Headers and credentials',
+    help: 'Run this program to get the bearer token, and again when the server answers 401',
+  },
+  {
+    name: 'transport',
+    value: 'auto|http|sse',
+    group: 'Connection',
+    help: 'Streamable HTTP, the older HTTP+SSE, or the one that answers (default: auto)',
+  },
+  {
+    name: 'allow-http',
+    group: 'Connection',
+    help: 'Allow plain http to a host other than this machine',
+  },
+  { name: 'connect-timeout', value: 's', group: 'Connection', help: 'Limit for connecting (default: 10)' },
+  {
+    name: 'request-timeout',
+    value: 's',
+    group: 'Connection',
+    help: 'Limit for a request without a sign of life (default: 60, for tool calls 300)',
+  },
+  {
+    name: 'keep-alive',
+    value: 's',
+    group: 'Connection',
+    help: 'Keep an idle connection this long for the next request (default: 55)',
+  },
+  { name: 'ca-file', value: 'pem', group: 'Connection', help: 'Trust the certificates in this file as well' },
+  { name: 'ipv4', group: 'Connection', help: 'Use IPv4 addresses only' },
+  { name: 'disable-cookies', group: 'Connection', help: 'Ignore cookies that the server sets' },
+  {
+    name: 'max-message-size',
+    value: 'MiB',
+    group: 'Connection',
+    help: 'Refuse larger messages, in either direction (default: 32, at most 256)',
+  },
+  {
+    name: 'allow-tool',
+    value: 'glob',
+    repeatable: true,
+    group: 'Tools',
+    help: 'Show and call only tools whose name matches; * and ? are wildcards',
+  },
+  {
+    name: 'ignore-tool',
+    value: 'glob',
+    repeatable: true,
+    group: 'Tools',
+    help: 'Hide tools whose name matches, and refuse to call them',
+  },
+  {
+    name: 'log-level',
+    value: 'error|warn|info|debug|trace',
+    group: 'Logging',
+    help: 'What is logged to stderr (default: warn)',
+  },
+  { name: 'log-file', value: 'path', group: 'Logging', help: 'Log to this file as well' },
+  { name: 'log-format', value: 'text|json', group: 'Logging', help: 'Form of a log line (default: text)' },
+];
+
+/** What was given for each option, by long name: true for a switch, a list for a repeatable one. */
+export type OptionValues = Readonly<Record<string, string | boolean | string[] | undefined>>;
+
+/** The environment variable behind an option: `--log-level` is MCP_DRAWBRIDGE_LOG_LEVEL. */
+export function environmentName(option: string): string {
+  return `MCP_DRAWBRIDGE_${option.toUpperCase().replaceAll('-', '_')}`;
+}

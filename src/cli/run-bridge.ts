@@ -1,0 +1,66 @@
+import { type Authorizer, noAuthorizer } from '../authorization/authorizer.ts';
+import { Bridge, type BridgeOptions } from '../bridge/bridge.ts';
+import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
+import { Logger } from '../logger.ts';
+import { HttpClient } from '../platform/http-client.ts';
+import { watchForEnd } from '../platform/lifetime.ts';
+import type { Settings } from '../settings.ts';
+
+/** Requests that run when the client closes stdin may still be answered within this time, in milliseconds. */
+const DRAIN = 2_000;
+
+/**
+ * Runs the bridge on stdin and stdout until the client goes.
+ *
+ * @returns the exit code (CLI.md, "Exit codes")
+ * @throws DrawbridgeError where it can't even start
+ */
+export async function runBridge(settings: Settings): Promise<number> {
+  const log = new Logger(settings.log, async (...given) =>
+    (await import('../platform/log-writer.ts')).createLogWriter(...given),
+  );
+  if (settings.log.file !== undefined) await log.open();
+  for (const value of Object.values(settings.headers)) log.protect(value);
+
+  const authorizer = await createAuthorizer(settings, log);
+  const client = await HttpClient.create(settings.url, settings.network);
+  const exitCode = await new Promise<number>((resolve) => {
+    let ending = false;
+    const end = async (code: number, patience: number): Promise<void> => {
+      if (ending) return;
+      ending = true;
+      await bridge.close(patience).catch((error) => log.error('shutdown failed', { reason: asDrawbridgeError(error).reason }));
+      resolve(code);
+    };
+    const onEnd: BridgeOptions['onEnd'] = (cause) => {
+      if (cause === 'stdin-closed') return void end(0, DRAIN);
+      if (cause === 'stdout-closed') return void end(0, 0);
+      log.error(cause.message, { reason: cause.reason });
+      void end(cause.exitCode, 0);
+    };
+    const bridge = new Bridge({ settings, client, authorizer, log, input: process.stdin, output: process.stdout, onEnd });
+    watchForEnd((code) => void end(code, 0));
+    process.on('uncaughtException', (error) => {
+      log.error('unexpected failure', describeCrash(error));
+      void end(1, 0);
+    });
+    if (settings.transport === 'sse') void bridge.useOlderTransport();
+  });
+  await log.flush();
+  return exitCode;
+}
+
+async function createAuthorizer(settings: Settings, log: Logger): Promise<Authorizer> {
+  if (!settings.tokenCommand) return noAuthorizer;
+  const { TokenCommand } = await import('../authorization/token-command.ts');
+  const authorizer = new TokenCommand(settings.tokenCommand, log);
+  // It runs while the client is still speaking; a failure is told to the request that needs the token.
+  void Promise.resolve(authorizer.credential()).catch((error: DrawbridgeError) => log.debug(error.message));
+  return authorizer;
+}
+
+/** Where it happened, without the message: that may quote what was being worked on. */
+function describeCrash(error: Error): { name: string; at: string } {
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return { name: error.name, at: frames.slice(0, 5).join(' ').replace(/\s+/g, ' ') };
+}

@@ -1,0 +1,104 @@
+/**
+ * Surgery on JSON text. A message that must change in one place is cut there and nowhere else: re-serialising it
+ * would round big integers and drop what a parser does not keep.
+ * Every function takes text that JSON.parse has already accepted.
+ */
+
+/** A value's place in the text: from `start` up to, not including, `end`. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/**
+ * The place of a value inside the object that begins at the text's first brace.
+ *
+ * @param path the keys that lead to it, outermost first
+ * @returns undefined where a key is missing or a value on the way is no object
+ */
+export function findMember(text: string, ...path: string[]): Span | undefined {
+  let span: Span | undefined = { start: skipSpace(text, 0), end: text.length };
+  for (const key of path) {
+    if (!span || text[span.start] !== '{') return undefined;
+    span = memberOf(text, span.start, key);
+  }
+  return span;
+}
+
+/** The places of the elements of the array that begins at `start`. */
+export function findElements(text: string, start = skipSpace(text, 0)): Span[] {
+  const elements: Span[] = [];
+  let at = skipSpace(text, start + 1);
+  while (text[at] !== ']') {
+    const end = skipValue(text, at);
+    elements.push({ start: at, end });
+    at = skipSpace(text, end);
+    if (text[at] === ',') at = skipSpace(text, at + 1);
+  }
+  return elements;
+}
+
+/** The text with what stands at `span` replaced. */
+export function replaceAt(text: string, span: Span, replacement: string): string {
+  return text.slice(0, span.start) + replacement + text.slice(span.end);
+}
+
+/** The text as one line. In valid JSON a raw line break is white space between tokens, so nothing is lost. */
+export function toOneLine(text: string): string {
+  return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, ' ') : text;
+}
+
+function memberOf(text: string, objectStart: number, key: string): Span | undefined {
+  let found: Span | undefined;
+  let at = skipSpace(text, objectStart + 1);
+  while (text[at] !== '}') {
+    const keyEnd = skipString(text, at);
+    const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
+    const end = skipValue(text, start);
+    // The last of several members of one name counts, as it does for JSON.parse.
+    if (JSON.parse(text.slice(at, keyEnd)) === key) found = { start, end };
+    at = skipSpace(text, end);
+    if (text[at] === ',') at = skipSpace(text, at + 1);
+  }
+  return found;
+}
+
+function skipSpace(text: string, at: number): number {
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at;
+    at++;
+  }
+}
+
+function skipString(text: string, at: number): number {
+  for (let end = at; ; ) {
+    end = text.indexOf('"', end + 1);
+    let backslashes = 0;
+    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return end + 1;
+  }
+}
+
+function skipValue(text: string, at: number): number {
+  const first = text.charCodeAt(at);
+  if (first === QUOTE) return skipString(text, at);
+  if (first !== 0x7b && first !== 0x5b) {
+    while (at < text.length && !/[\s,\]}]/.test(text[at] as string)) at++;
+    return at;
+  }
+  for (let depth = 0; ; ) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = skipString(text, at);
+      continue;
+    }
+    if (code === 0x7b || code === 0x5b) depth++;
+    if (code === 0x7d || code === 0x5d) depth--;
+    at++;
+    if (depth === 0) return at;
+  }
+}

@@ -1,0 +1,35 @@
+import { CookieJar } from 'tough-cookie';
+
+const MAX_COOKIES = 20;
+const MAX_BYTES = 4096;
+
+/**
+ * Cookies of one origin, in memory only: load balancers keep a session on one machine with them.
+ * Bounded, so that a server can't fill the memory or the next request's headers.
+ */
+export class Cookies {
+  readonly #jar = new CookieJar(undefined, { rejectPublicSuffixes: false, allowSpecialUseDomain: true });
+  readonly #url: string;
+
+  constructor(url: URL) {
+    this.#url = url.href;
+  }
+
+  /** @param lines the values of the answer's Set-Cookie headers */
+  store(lines: readonly string[]): void {
+    for (const line of lines) {
+      if (line.length > MAX_BYTES) continue;
+      this.#jar.setCookieSync(line, this.#url, { ignoreError: true });
+      const kept = this.#jar.getCookiesSync(this.#url);
+      // Past the bound the oldest go, as in a browser (RFC 6265 section 6.1).
+      for (const { domain, path, key } of kept.slice(0, Math.max(0, kept.length - MAX_COOKIES))) {
+        this.#jar.store.removeCookie(domain ?? '', path ?? '', key, () => {});
+      }
+    }
+  }
+
+  /** The Cookie header for a path of the origin; undefined where none applies. */
+  header(path: string): string | undefined {
+    return this.#jar.getCookieStringSync(new URL(path, this.#url).href) || undefined;
+  }
+}

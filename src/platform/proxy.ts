@@ -1,0 +1,34 @@
+import type { Agent, AgentOptions } from 'node:http';
+import { HttpProxyAgent } from 'http-proxy-agent';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { getProxyForUrl } from 'proxy-from-env';
+import { DrawbridgeError } from '../errors.ts';
+import { isLoopback } from './url-policy.ts';
+
+export interface Proxy {
+  agent: Agent;
+  /** The proxy's host and port, without its credentials. */
+  name: string;
+}
+
+/**
+ * The proxy that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name for a URL.
+ * A proxy on another machine can't reach this machine's loopback, so that is never asked to.
+ *
+ * @throws DrawbridgeError `usage` where the variable holds no http or https URL
+ */
+export function findProxy(url: URL, agentOptions: AgentOptions): Proxy | undefined {
+  const setting = getProxyForUrl(url.href);
+  if (setting === '') return undefined;
+  if (!URL.canParse(setting)) fail();
+  const proxy = new URL(setting);
+  if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') fail();
+  if (isLoopback(url) && !isLoopback(proxy)) return undefined;
+  const agent =
+    url.protocol === 'https:' ? new HttpsProxyAgent(proxy, agentOptions) : new HttpProxyAgent(proxy, agentOptions);
+  return { agent: agent as unknown as Agent, name: proxy.host };
+}
+
+function fail(): never {
+  throw new DrawbridgeError('usage', 'The proxy variable (HTTPS_PROXY or HTTP_PROXY) must read http://host:port.');
+}

@@ -1,0 +1,99 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { DrawbridgeError, displayText, type ErrorDetails } from '../errors.ts';
+import { isObject, type JsonValue } from '../jsonrpc.ts';
+import { parseRetryAfter } from './retry.ts';
+import type { ErrorAnswer } from './transport.ts';
+
+/** An HTTP answer with an error status, its body read as far as it is of use. */
+export interface ErrorResponse {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+  /** The JSON-RPC error in the body, where it holds one. */
+  rpcError: ErrorAnswer['error'] | undefined;
+}
+
+const MAX_REMOTE_TEXT = 500;
+const MAX_REMOTE_JSON = 4096;
+
+export function isEventStream(response: IncomingMessage): boolean {
+  return /^text\/event-stream\b/i.test(response.headers['content-type'] ?? '');
+}
+
+/** Tells whether the body of an error answer is a JSON-RPC error (JSON-RPC 2.0 section 5.1). */
+export function parseErrorResponse(status: number, headers: IncomingHttpHeaders, body: string): ErrorResponse {
+  const value = parseJson(body);
+  const error = isObject(value) && value.jsonrpc === '2.0' ? value.error : undefined;
+  const isRpcError = isObject(error) && Number.isInteger(error.code) && typeof error.message === 'string';
+  return { status, headers, body, rpcError: isRpcError ? (error as unknown as ErrorAnswer['error']) : undefined };
+}
+
+/**
+ * Whether an answer says that the session is not known any more: 404 to a message that carried one
+ * (MCP 2025-11-25, Session Management), or the 400 that some servers give instead. A 404 that carries the JSON-RPC
+ * error "method not found" is about the method.
+ */
+export function isSessionExpired({ status, rpcError }: ErrorResponse): boolean {
+  if (status === 404) return rpcError?.code !== -32601;
+  return status === 400 && rpcError !== undefined && /session|not initialized/i.test(rpcError.message);
+}
+
+/** Codes by which a server of the revision 2026-07-28 or later makes itself known in a refusal. */
+export function isModernError(error: ErrorAnswer['error'] | undefined): boolean {
+  return error !== undefined && [-32020, -32021, -32022].includes(error.code);
+}
+
+/** An error status as an error for the local client, with what the remote said about it, bounded and marked as its. */
+export function statusError(response: ErrorResponse, target: string): DrawbridgeError {
+  const { status } = response;
+  const retryAfter = parseRetryAfter(response.headers['retry-after']);
+  const details: ErrorDetails = { status, url: target, ...remoteDetails(response) };
+  if (status === 401 || status === 403) {
+    const what = status === 401 ? 'wants a sign-in or an API key' : 'refuses this access (403)';
+    return new DrawbridgeError('unauthorized', `${target} ${what}; pass the credential with --header or --token-command.`, details);
+  }
+  if (status === 429 || (status === 503 && retryAfter !== undefined)) {
+    const when = retryAfter === undefined ? 'later' : `in ${retryAfter} s`;
+    const what = status === 429 ? 'has had too many requests' : 'is not available just now';
+    return new DrawbridgeError('rate-limited', `${target} ${what}; try again ${when}.`, details);
+  }
+  const hint = status === 404 || status === 405 ? '; is the path of the URL right?' : '.';
+  return new DrawbridgeError('http-status', `${target} answered with HTTP status ${status}${hint}`, details);
+}
+
+/** What an error answer's headers and body tell beside its status: the delay, the limits, the id to quote to support. */
+export function remoteDetails({ headers, body, rpcError }: ErrorResponse): ErrorDetails {
+  const retryAfter = parseRetryAfter(headers['retry-after']);
+  const requestId = headers['request-id'] ?? headers['x-request-id'] ?? headers['x-amzn-requestid'] ?? headers['cf-ray'];
+  const limits = Object.entries(headers).filter(([name]) => /^(x-)?ratelimit-|-ratelimit-/.test(name));
+  const remote = rpcError === undefined ? remoteBody(body) : undefined;
+  return {
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(requestId !== undefined && { requestId: displayText(String(requestId)) }),
+    ...(limits.length > 0 && {
+      rateLimit: Object.fromEntries(limits.slice(0, 20).map(([name, value]) => [name, displayText(String(value))])),
+    }),
+    ...(remote !== undefined && { remote }),
+  };
+}
+
+function remoteBody(body: string): JsonValue | undefined {
+  const value = body.length <= MAX_REMOTE_JSON ? parseJson(body) : undefined;
+  if (typeof value === 'object' && value !== null) return displayJson(value as JsonValue);
+  return displayText(body, MAX_REMOTE_TEXT) || undefined;
+}
+
+function displayJson(value: JsonValue): JsonValue {
+  const text = JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'string' ? displayText(part, MAX_REMOTE_TEXT) : part,
+  );
+  return JSON.parse(text) as JsonValue;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,216 @@
+import type { IncomingMessage } from 'node:http';
+import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import type { Exchange } from '../platform/http-client.ts';
+import { decodedBody, readChunks, readStart } from './body.ts';
+import { isEventStream, parseErrorResponse, remoteDetails, statusError } from './http-answer.ts';
+import { deliver } from './message-reader.ts';
+import { commonHeaders, postHeaders, streamHeaders } from './request-headers.ts';
+import { type ServerSentEvent, SseReader } from './sse-reader.ts';
+import {
+  isRequest,
+  type OutgoingMessage,
+  type OutgoingRequest,
+  type Outcome,
+  type RemoteTransport,
+  type Session,
+  type TransportOptions,
+} from './transport.ts';
+
+/** How long the stream may take to name the endpoint for messages, in milliseconds. */
+const ENDPOINT_TIMEOUT = 10_000;
+
+/**
+ * The HTTP+SSE transport of the revision 2024-11-05: one stream from the server for all its messages, and a POST to
+ * the endpoint that its first event names for each of ours. The stream is the session: when it ends, so does that.
+ */
+export class HttpSse implements RemoteTransport {
+  readonly name = 'sse';
+  readonly #options: TransportOptions;
+  readonly #waiting = new Map<OutgoingRequest, (outcome: Outcome) => void>();
+  #stream: Stream | undefined;
+  #session: Session | undefined;
+  #closed = false;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  useSession(session: Session | undefined): void {
+    this.#session = session;
+  }
+
+  /** The one stream of this transport is open from the start. */
+  listen(): void {}
+
+  async send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome> {
+    const request = isRequest(message) ? message : undefined;
+    let sent = false;
+    try {
+      if (!this.#stream && message.method !== 'initialize' && this.#session) {
+        return { kind: 'session-expired', session: this.#session, error: this.#lost() };
+      }
+      // A new stream is a new session, so this one is forgotten with the old.
+      const stream = (this.#stream ??= await this.#openStream());
+      if (request?.settled) return { kind: 'done' };
+      const answered = request && this.#awaitAnswer(request, stream);
+      const { client, authorizer, headers } = this.#options;
+      const credential = await authorizer.credential();
+      const common = commonHeaders(headers, this.#session, credential);
+      const exchange = client.exchange('POST', stream.endpoint, postHeaders(common), message.body);
+      if (request) request.abort = (error) => this.#settle(request, exchange, error);
+      const response = await exchange.response;
+      sent = true;
+      if ((response.statusCode ?? 0) >= 400) return await this.#refused(response, credential, request);
+      response.resume();
+      return (await answered) ?? { kind: 'done' };
+    } catch (error) {
+      return { kind: 'failed', error: this.#options.client.failure(error), mayHaveRun: sent };
+    } finally {
+      if (request) this.#waiting.delete(request);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#session = undefined;
+    this.#stream?.exchange.abort(new Error('closed'));
+  }
+
+  #awaitAnswer(request: OutgoingRequest, stream: Stream): Promise<Outcome> {
+    request.alive('stream');
+    return new Promise((resolve) => {
+      this.#waiting.set(request, resolve);
+      // It may have broken between its opening and now.
+      if (this.#stream !== stream) resolve(this.#lostOutcome());
+    });
+  }
+
+  #settle(request: OutgoingRequest, exchange: Exchange, error: DrawbridgeError): void {
+    this.#waiting.get(request)?.({ kind: 'done' });
+    exchange.abort(error);
+  }
+
+  async #refused(
+    response: IncomingMessage,
+    credential: string | undefined,
+    request: OutgoingRequest | undefined,
+  ): Promise<Outcome> {
+    const { client, authorizer, sink } = this.#options;
+    const status = response.statusCode ?? 0;
+    const refusal = parseErrorResponse(status, response.headers, await readStart(response, sink));
+    const error = statusError(refusal, client.target);
+    if (request?.settled) return { kind: 'done' };
+    if (status === 401 || status === 403) {
+      const again = await authorizer.challenged(error, credential);
+      return { kind: again ? 'reauthorized' : 'challenged', error };
+    }
+    if (status === 429 || status === 503) {
+      return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
+    }
+    const { rpcError } = refusal;
+    const answer = rpcError && { status, error: { ...rpcError, data: rpcError.data ?? { status, ...remoteDetails(refusal) } } };
+    return { kind: 'failed', error, mayHaveRun: status >= 500, answer };
+  }
+
+  async #openStream(): Promise<Stream> {
+    const { client, path, headers, authorizer, sink } = this.#options;
+    const credential = await authorizer.credential();
+    const exchange = client.exchange('GET', path, streamHeaders(commonHeaders(headers, undefined, credential), undefined));
+    const timer = setTimeout(() => exchange.abort(this.#noEndpoint()), ENDPOINT_TIMEOUT);
+    try {
+      const response = await exchange.response;
+      if (response.statusCode !== 200 || !isEventStream(response)) {
+        const status = response.statusCode ?? 0;
+        const refusal = parseErrorResponse(status, response.headers, await readStart(response, sink));
+        throw status >= 400 ? statusError(refusal, client.target) : this.#noEndpoint();
+      }
+      const endpoint = await this.#readUntilEndpoint(response, exchange);
+      return { endpoint, exchange };
+    } catch (error) {
+      exchange.abort(asDrawbridgeError(error));
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Resolves with the path of the endpoint; the reading goes on behind it for as long as the stream lasts. */
+  #readUntilEndpoint(response: IncomingMessage, exchange: Exchange): Promise<string> {
+    const { sink, maxMessageBytes, log } = this.#options;
+    return new Promise((resolve, reject) => {
+      let endpoint: string | undefined;
+      const onEvent = ({ type, data }: ServerSentEvent): void => {
+        if (endpoint === undefined) {
+          if (type !== 'endpoint') throw this.#noEndpoint();
+          endpoint = this.#endpointPath(data);
+          return resolve(endpoint);
+        }
+        if (type !== 'message' || data === '') return;
+        if (!deliver(data, sink)) log.warn('event is no JSON, dropped');
+        for (const [request, settle] of this.#waiting) {
+          if (request.settled) settle({ kind: 'done' });
+        }
+      };
+      const reader = new SseReader({ onEvent, maxEventBytes: maxMessageBytes });
+      decodedBody(response)
+        .then((body) => readChunks(body, sink, (chunk) => reader.push(chunk)))
+        .then(() => this.#noEndpoint())
+        .catch((error: unknown) => this.#options.client.failure(error))
+        .then((error) => {
+          reject(error);
+          if (this.#stream?.exchange === exchange) this.#streamEnded();
+        });
+    });
+  }
+
+  #streamEnded(): void {
+    this.#stream = undefined;
+    for (const settle of this.#waiting.values()) settle(this.#lostOutcome());
+    const session = this.#session;
+    if (session && !this.#closed) this.#options.sink.sessionLost(session, this.#lost());
+  }
+
+  /** Same origin only: the credential goes with every POST (MCP 2024-11-05, HTTP with SSE). */
+  #endpointPath(data: string): string {
+    const { client, path } = this.#options;
+    const origin = new URL(client.target).origin;
+    const base = new URL(path, origin);
+    const url = URL.canParse(data, base.href) ? new URL(data, base) : undefined;
+    if (url?.origin === origin) return url.pathname + url.search;
+    throw new DrawbridgeError(
+      'redirect-refused',
+      `${client.target} wants messages sent to another origin${url ? ` (${url.host || url.protocol})` : ''}; that is refused.`,
+      { url: client.target },
+    );
+  }
+
+  #noEndpoint(): DrawbridgeError {
+    const { target } = this.#options.client;
+    return new DrawbridgeError('invalid-answer', `${target} opened no HTTP+SSE stream; is this the URL of an MCP server?`, {
+      url: target,
+    });
+  }
+
+  #lost(): DrawbridgeError {
+    const { target } = this.#options.client;
+    return new DrawbridgeError(
+      'stream-lost',
+      `${target} broke off the stream before its answer; the request may or may not have run.`,
+      { url: target },
+    );
+  }
+
+  #lostOutcome(): Outcome {
+    return { kind: 'failed', error: this.#lost(), mayHaveRun: true };
+  }
+}
+
+interface Stream {
+  /** Path and query of the endpoint for messages. */
+  endpoint: string;
+  exchange: Exchange;
+}

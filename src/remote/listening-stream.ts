@@ -1,0 +1,109 @@
+import { asDrawbridgeError } from '../errors.ts';
+import type { Exchange } from '../platform/http-client.ts';
+import { decodedBody, readChunks, readStart } from './body.ts';
+import { isEventStream, isSessionExpired, parseErrorResponse, statusError } from './http-answer.ts';
+import { deliver } from './message-reader.ts';
+import { commonHeaders, isHeaderSafe, streamHeaders } from './request-headers.ts';
+import { backoff, clampRetry, parseRetryAfter, sleep } from './retry.ts';
+import { SseReader } from './sse-reader.ts';
+import type { Session, TransportOptions } from './transport.ts';
+
+/** A stream that lasted this long was sound: the next break is a first one again. */
+const SOUND_AFTER = 30_000;
+
+/**
+ * The GET stream of a session, on which the server says what nobody asked: list changes, updates, its own requests.
+ * Opened again whenever it ends, for as long as the session lasts (MCP 2025-11-25, Listening for Messages).
+ */
+export class ListeningStream {
+  readonly #options: TransportOptions;
+  readonly #session: Session;
+  readonly #closed = new AbortController();
+  #exchange: Exchange | undefined;
+  #lastEventId: string | undefined;
+  #retry: number | undefined;
+  #wasOpen = false;
+
+  constructor(options: TransportOptions, session: Session) {
+    this.#options = options;
+    this.#session = session;
+    void this.#run();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#exchange?.abort(new Error('closed'));
+  }
+
+  async #run(): Promise<void> {
+    const { log } = this.#options;
+    for (let failures = 0; !this.#closed.signal.aborted; ) {
+      const opened = performance.now();
+      let wait: number | undefined;
+      try {
+        const next = await this.#openOnce();
+        if (next === 'none') return;
+        wait = next.retryAfter;
+      } catch (error) {
+        log.debug('listening stream lost', { reason: asDrawbridgeError(error).reason });
+      }
+      failures = performance.now() - opened >= SOUND_AFTER ? 1 : failures + 1;
+      await sleep(wait ?? this.#retry ?? backoff(failures), this.#closed.signal);
+    }
+  }
+
+  /** @returns when the stream ended: `none` where there is not to be another, else what to wait, in milliseconds */
+  async #openOnce(): Promise<'none' | { retryAfter: number | undefined }> {
+    const { client, path, headers, authorizer, sink, log } = this.#options;
+    const credential = await authorizer.credential();
+    const common = commonHeaders(headers, this.#session, credential);
+    if (this.#closed.signal.aborted) return 'none';
+    this.#exchange = client.exchange('GET', path, streamHeaders(common, this.#lastEventId));
+    const response = await this.#exchange.response;
+    const status = response.statusCode ?? 0;
+    if (status === 200 && isEventStream(response)) {
+      this.#wasOpen = true;
+      await this.#read(await decodedBody(response));
+      return { retryAfter: undefined };
+    }
+
+    const refusal = parseErrorResponse(status, response.headers, await readStart(response, sink));
+    log.debug('no listening stream', { status });
+    if (status === 429 || status >= 500) {
+      const seconds = parseRetryAfter(response.headers['retry-after']);
+      return { retryAfter: seconds === undefined ? undefined : clampRetry(seconds * 1000) };
+    }
+    if (status === 401 || status === 403) {
+      const again = await authorizer.challenged(statusError(refusal, client.target), credential);
+      return again ? { retryAfter: undefined } : 'none';
+    }
+    if (this.#lastEventId !== undefined && status === 400) {
+      this.#lastEventId = undefined; // the server no longer knows that event
+      return { retryAfter: undefined };
+    }
+    // Some servers have no GET at all and say 404 rather than 405: only one that had a stream has lost the session.
+    if (this.#wasOpen && this.#session.id !== undefined && isSessionExpired(refusal)) {
+      sink.sessionLost(this.#session, statusError(refusal, client.target));
+    }
+    return 'none';
+  }
+
+  async #read(body: Awaited<ReturnType<typeof decodedBody>>): Promise<void> {
+    const { sink, maxMessageBytes, log } = this.#options;
+    const reader = new SseReader({
+      maxEventBytes: maxMessageBytes,
+      onRetry: (milliseconds) => {
+        this.#retry = clampRetry(milliseconds);
+      },
+      onEvent: ({ type, data }) => {
+        if (type !== 'message' || data === '') return;
+        if (!deliver(data, sink)) log.warn('event is no JSON, dropped');
+      },
+    });
+    await readChunks(body, sink, (chunk) => {
+      reader.push(chunk);
+      const id = reader.lastEventId;
+      if (id !== undefined) this.#lastEventId = isHeaderSafe(id) ? id : undefined;
+    });
+  }
+}

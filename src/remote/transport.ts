@@ -1,0 +1,97 @@
+import type { Authorizer } from '../authorization/authorizer.ts';
+import type { DrawbridgeError } from '../errors.ts';
+import type { JsonRpcMessage, MessageId } from '../jsonrpc.ts';
+import type { Logger } from '../logger.ts';
+import type { Headers, HttpClient } from '../platform/http-client.ts';
+import type { FlowControl } from './body.ts';
+
+/** A message on its way to the remote. */
+export interface OutgoingMessage {
+  /** JSON text of exactly one message. */
+  readonly body: Buffer | string;
+  readonly method: string | undefined;
+}
+
+/** A request on its way; the transport lets go of it as soon as it is settled. */
+export interface OutgoingRequest extends OutgoingMessage {
+  readonly id: MessageId;
+  readonly method: string;
+  /** Answered, failed or cancelled: nothing that still comes for it is of interest. */
+  readonly settled: boolean;
+  /** Set by the transport while the request is under way: ends that, and what was awaited fails with `error`. */
+  abort: ((error: DrawbridgeError) => void) | undefined;
+  /** Called by the transport at each sign of life, with the phase that the request is in. */
+  alive(phase: 'body' | 'stream'): void;
+  /** `Mcp-Session-Id` of the answer to `initialize`. */
+  sessionId: string | undefined;
+}
+
+/** How sending a message ended. */
+export type Outcome =
+  /** A request: its answer was handed to the sink, or will be by a stream. Another message: it was accepted. */
+  | { kind: 'done' }
+  /** The server no longer knows the session that the message was sent in. */
+  | { kind: 'session-expired'; session: Session; error: DrawbridgeError }
+  /** 401 or 403, and another credential was found: worth one more try. */
+  | { kind: 'reauthorized'; error: DrawbridgeError }
+  /** 401 or 403 for good. */
+  | { kind: 'challenged'; error: DrawbridgeError }
+  /** The server refused for now, before doing anything; `retryAfter` in seconds where it said one. */
+  | { kind: 'busy'; retryAfter: number | undefined; error: DrawbridgeError }
+  /** `mayHaveRun`: the server may have acted on it. `status` where an HTTP answer came. */
+  | { kind: 'failed'; error: DrawbridgeError; mayHaveRun: boolean; answer?: ErrorAnswer | undefined };
+
+/** The remote's own JSON-RPC error that came with an HTTP error status. */
+export interface ErrorAnswer {
+  status: number;
+  error: { code: number; message: string; data?: unknown };
+}
+
+/** One session with the remote; compared by identity. */
+export interface Session {
+  /** Undefined where the server keeps no session. */
+  readonly id: string | undefined;
+  /** As negotiated by `initialize`; undefined where its result names none that can be put into a header. */
+  readonly protocolVersion: string | undefined;
+}
+
+/** Where messages of the remote go. */
+export interface RemoteSink extends FlowControl {
+  /**
+   * @param text the message as it came, JSON on one or several lines
+   * @param message what it was found to be
+   * @param origin the request on whose exchange it came
+   */
+  receive(text: string | Buffer, message: JsonRpcMessage, origin?: OutgoingRequest): void;
+  /** The session is over without a message of ours having found out, e.g. the listening stream did. */
+  sessionLost(session: Session, error: DrawbridgeError): void;
+}
+
+export interface TransportOptions {
+  client: HttpClient;
+  /** Path and query of the MCP endpoint. */
+  path: string;
+  headers: Headers;
+  authorizer: Authorizer;
+  sink: RemoteSink;
+  maxMessageBytes: number;
+  log: Logger;
+}
+
+/** A way to the remote: Streamable HTTP, or the older HTTP+SSE. */
+export interface RemoteTransport {
+  readonly name: 'http' | 'sse';
+  /** Sends one message. Never rejects. */
+  send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome>;
+  /** Begins to use a session that `initialize` has opened; undefined forgets the one there was. */
+  useSession(session: Session | undefined): void;
+  readonly session: Session | undefined;
+  /** Opens the stream for what the server says unasked; without effect where there is none. */
+  listen(): void;
+  /** Ends streams and session. Resolves within `timeout` milliseconds. */
+  close(timeout: number): Promise<void>;
+}
+
+export function isRequest(message: OutgoingMessage | OutgoingRequest): message is OutgoingRequest {
+  return 'id' in message;
+}

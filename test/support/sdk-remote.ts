@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { InMemoryEventStore } from '@modelcontextprotocol/sdk/examples/shared/inMemoryEventStore.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { Message } from './json-rpc.ts';
+import { closedAtTestEnd } from './lifetime.ts';
+import { makeServer, type Observed } from './sdk-tools.ts';
+
+export interface SdkRemoteOptions {
+  /** No sessions: a server for each request. */
+  stateless?: boolean;
+  /** Answer with JSON in place of event streams. */
+  json?: boolean;
+  /** Keep events, so that a broken stream can be resumed after this many milliseconds. */
+  resumeAfter?: number;
+  tls?: { key: string; cert: string };
+}
+
+interface Seen {
+  method: string;
+  session: string | undefined;
+  lastEventId: string | undefined;
+  /** The JSON-RPC method of a POST. */
+  rpc: string | undefined;
+  message: Message | undefined;
+}
+
+/** The SDK's own Streamable HTTP server for the running test. */
+export async function startSdkRemote(options: SdkRemoteOptions = {}): Promise<SdkRemote> {
+  const remote = new SdkRemote(options);
+  await remote.start();
+  return closedAtTestEnd(remote);
+}
+
+export class SdkRemote implements Observed {
+  readonly cancelled: string[] = [];
+  readonly calls: string[] = [];
+  readonly seen: Seen[] = [];
+  readonly #options: SdkRemoteOptions;
+  readonly #server: Server;
+  readonly #sessions = new Map<string, StreamableHTTPServerTransport>();
+
+  constructor(options: SdkRemoteOptions) {
+    this.#options = options;
+    this.#server = options.tls ? createTlsServer(options.tls) : createServer();
+    this.#server.on('request', (request, response) => {
+      this.#handle(request, response).catch(() => response.destroy());
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${this.port}/mcp`;
+  }
+
+  /** The requests with this JSON-RPC or HTTP method. */
+  of(what: string): Seen[] {
+    return this.seen.filter(({ rpc, method }) => rpc === what || method === what);
+  }
+
+  get sessions(): string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  }
+
+  /** Forgets every session, as a restarted server does: the next request that names one gets 404. */
+  async forgetSessions(): Promise<void> {
+    const transports = [...this.#sessions.values()];
+    this.#sessions.clear();
+    for (const transport of transports) await transport.close();
+  }
+
+  /** Cuts every open connection; sessions and events stay. */
+  cutConnections(): void {
+    this.#server.closeAllConnections();
+  }
+
+  async close(): Promise<void> {
+    await this.forgetSessions();
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await read(request);
+    const message = body === '' ? undefined : (JSON.parse(body) as Message);
+    const session = request.headers['mcp-session-id'] as string | undefined;
+    this.seen.push({
+      method: request.method ?? '',
+      session,
+      lastEventId: request.headers['last-event-id'] as string | undefined,
+      rpc: message?.method,
+      message,
+    });
+    const transport = session === undefined ? await this.#open(message) : this.#sessions.get(session);
+    if (transport === undefined) {
+      const error = { code: -32001, message: 'Session not found' };
+      response.writeHead(404, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error }));
+      return;
+    }
+    await transport.handleRequest(request, response, message);
+  }
+
+  async #open(message: Message | undefined): Promise<StreamableHTTPServerTransport | undefined> {
+    const { stateless, json, resumeAfter } = this.#options;
+    if (!stateless && message?.method !== 'initialize') return undefined;
+    const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
+      enableJsonResponse: json ?? false,
+      ...(stateless
+        ? {}
+        : {
+            sessionIdGenerator: randomUUID,
+            onsessioninitialized: (id: string) => void this.#sessions.set(id, transport),
+            onsessionclosed: (id: string) => void this.#sessions.delete(id),
+          }),
+      ...(resumeAfter === undefined
+        ? {}
+        : { eventStore: new InMemoryEventStore(), retryInterval: resumeAfter }),
+    });
+    // The cast: the SDK's own class does not fit its interface under exactOptionalPropertyTypes.
+    await makeServer(this).connect(transport as Transport);
+    return transport;
+  }
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+/** Seconds that one test of each project may take; whatever hangs is a failure, never a wait without end. */
+const projects = { unit: 10, integration: 45, process: 45, conformance: 120 };
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    // Most of these tests start processes and measure times: more workers than two cores make them lie.
+    maxWorkers: 2,
+    passWithNoTests: true,
+    projects: Object.entries(projects).map(([name, seconds]) => ({
+      extends: true as const,
+      test: {
+        name,
+        include: [`test/${name}/**/*.test.ts`],
+        testTimeout: seconds * 1000,
+        hookTimeout: 30_000,
+      },
+    })),
+  },
+});
