@@ -4,8 +4,11 @@
 var major = Number(process.versions.node.split('.')[0]);
 if (major < 20) {
   process.stderr.write(
-    'mcp-drawbridge needs Node.js 20 or newer; this is ' + process.version + ' at ' + process.execPath +
-      '. Install a newer one from https://nodejs.org, or name it in the client\'s configuration.\n'
+    'mcp-drawbridge needs Node.js 20 or newer; this is ' +
+      process.version +
+      ' at ' +
+      process.execPath +
+      ". Install a newer one from https://nodejs.org, or name it in the client's configuration.\n",
   );
   process.exit(1);
 }

@@ -1,5 +1,5 @@
 // Bundles src/main.ts into dist/: one small start file, and a chunk for everything that a start does not need.
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -15,13 +15,38 @@ const bundle = await rolldown({
   transform: { target: 'node20', define: { __VERSION__: JSON.stringify(version) } },
   checks: { eval: false },
 });
-await bundle.write({
+const { output } = await bundle.write({
   dir: `${root}dist`,
   // CommonJS: the loader of ES modules costs about 4 ms more at each start (docs/decisions/0001).
   format: 'cjs',
   minify: true,
-  legalComments: 'inline',
+  comments: { legal: true },
   entryFileNames: '[name].js',
   chunkFileNames: '[name]-[hash].js',
 });
 await bundle.close();
+
+await writeFile(`${root}dist/THIRD-PARTY-LICENSES.txt`, await collectLicences(output));
+
+/** The licences of what is bundled, which each of them asks to be passed on. */
+async function collectLicences(chunks) {
+  const folders = new Set();
+  for (const { moduleIds = [] } of chunks) {
+    for (const id of moduleIds) {
+      const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id.replaceAll('\\', '/'))?.[0];
+      if (folder) folders.add(folder);
+    }
+  }
+  const texts = [];
+  for (const folder of [...folders].sort()) {
+    const {
+      name,
+      version: itsVersion,
+      license,
+    } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
+    const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file ? await readFile(`${folder}/${file}`, 'utf8') : `Licence: ${license}`;
+    texts.push(`${name} ${itsVersion}\n\n${text.trim()}\n`);
+  }
+  return texts.join(`\n${'-'.repeat(80)}\n\n`);
+}

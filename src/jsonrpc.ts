@@ -1,6 +1,12 @@
 /** JSON-RPC 2.0 as MCP uses it: what a message is, told from its parsed value. */
 
-export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue | undefined };
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | JsonValue[]
+  | { [key: string]: JsonValue | undefined };
 
 /** A request's id: a string or a safe integer, never null (MCP 2025-11-25, Requests). */
 export type MessageId = string | number;
@@ -62,7 +68,8 @@ export function classify(value: unknown): JsonRpcMessage {
   }
 
   const hasResult = 'result' in value;
-  if (hasResult === 'error' in value) return invalid(knownId, 'it has neither a method nor one of result and error');
+  if (hasResult === 'error' in value)
+    return invalid(knownId, 'it has neither a method nor one of result and error');
   if (knownId === null && id !== null && id !== undefined) {
     return invalid(null, 'its "id" is neither a string nor a safe integer');
   }

@@ -30,7 +30,10 @@ export class Logger {
   #early: Parameters<LogWriter>[] = [];
 
   /** @param loadWriter gives the writer; called at most once, with the first line */
-  constructor(settings: LogSettings, loadWriter: (settings: LogSettings, scrub: Scrub) => Promise<LogWriter>) {
+  constructor(
+    settings: LogSettings,
+    loadWriter: (settings: LogSettings, scrub: Scrub) => Promise<LogWriter>,
+  ) {
     this.#threshold = logLevels.indexOf(settings.level);
     this.#loadWriter = () => loadWriter(settings, (text) => this.#scrub(text));
   }

@@ -45,7 +45,10 @@ export class TokenCommand implements Authorizer {
     const token = (await run(program, words)).trim();
     // The characters that a header may carry, RFC 6750 section 2.1 and what providers in fact issue.
     if (!/^[\x21-\x7e]+$/.test(token)) {
-      throw new DrawbridgeError('token-command-failed', `The token command "${program}" printed no token, or more than one line.`);
+      throw new DrawbridgeError(
+        'token-command-failed',
+        `The token command "${program}" printed no token, or more than one line.`,
+      );
     }
     this.#log.protect(token);
     this.#log.debug('token command run', { program });
@@ -57,11 +60,23 @@ export class TokenCommand implements Authorizer {
 /** Its standard error is not shown: some programs repeat their secret there. */
 function run(program: string, words: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: TIMEOUT, maxBuffer: MAX_OUTPUT, windowsHide: true, env: withoutSecrets(process.env) };
+    const options = {
+      timeout: TIMEOUT,
+      maxBuffer: MAX_OUTPUT,
+      windowsHide: true,
+      env: withoutSecrets(process.env),
+    };
     const child = execFile(program, words, options, (error, stdout) => {
       if (!error) return resolve(stdout);
-      const why = error.killed ? `gave no answer within ${TIMEOUT / 1000} s` : `failed (${error.code ?? error.signal})`;
-      reject(new DrawbridgeError('token-command-failed', `The token command "${program}" ${why}; try it in a terminal.`));
+      const why = error.killed
+        ? `gave no answer within ${TIMEOUT / 1000} s`
+        : `failed (${error.code ?? error.signal})`;
+      reject(
+        new DrawbridgeError(
+          'token-command-failed',
+          `The token command "${program}" ${why}; try it in a terminal.`,
+        ),
+      );
     });
     child.stdin?.end();
   });

@@ -1,10 +1,7 @@
-import { isUtf8 } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
-import { findElements, findMember, replaceAt, type Span } from '../json-text.ts';
 import {
-  classify,
   isObject,
   type JsonRpcMessage,
   type JsonRpcNotification,
@@ -16,12 +13,19 @@ import type { Logger } from '../logger.ts';
 import type { HttpClient } from '../platform/http-client.ts';
 import { sleep } from '../remote/retry.ts';
 import { StreamableHttp } from '../remote/streamable-http.ts';
-import type { OutgoingRequest, RemoteSink, RemoteTransport, Session, TransportOptions } from '../remote/transport.ts';
+import type {
+  OutgoingRequest,
+  RemoteSink,
+  RemoteTransport,
+  Session,
+  TransportOptions,
+} from '../remote/transport.ts';
 import type { Settings } from '../settings.ts';
-import { Batch } from './batch.ts';
+import { ClientMessages } from './client-messages.ts';
 import { DeadlineWatch } from './deadlines.ts';
 import { Forwarder } from './forwarder.ts';
-import { type Answer, errorAnswer, PendingRequest, PendingRequests } from './pending-requests.ts';
+import { cancellation, cancelled, pong, withId } from './message-text.ts';
+import { type Answer, PendingRequest, PendingRequests } from './pending-requests.ts';
 import { RequestQueue } from './request-queue.ts';
 import { ServerRequests } from './server-requests.ts';
 import { SessionRecovery } from './session-recovery.ts';
@@ -90,9 +94,20 @@ export class Bridge implements RemoteSink {
     this.#queue = new RequestQueue((request) => this.#process(request));
     this.#deadlines = new DeadlineWatch(this.#pending, (request, error) => this.#expire(request, error));
     this.#stdout = new StdoutWriter(options.output, () => options.onEnd('stdout-closed'));
+    const messages = new ClientMessages(settings.maxMessageBytes, {
+      onRequest: (request, body, deliver) => this.#acceptRequest(request, body, deliver),
+      onNotification: (notification, body) => this.#acceptNotification(notification, body),
+      onResponse: (response, body) => this.#acceptResponse(response, body),
+      isInFlight: (id) => this.#pending.get(id) !== undefined,
+      hasBatches: () => this.#recovery.protocolVersion === '2025-03-26',
+      write: (text) => this.#stdout.write(text),
+    });
     this.#stdin = new StdinReader(options.input, settings.maxMessageBytes, {
-      onLine: (line) => this.#readLine(line),
-      onOversizedLine: (id) => this.#refuse(id, 'too long', settings.maxMessageBytes),
+      onLine: (line) => {
+        messages.read(line);
+        this.#throttle();
+      },
+      onOversizedLine: (id) => messages.refuseOversized(id),
       onEnd: () => options.onEnd('stdin-closed'),
     });
   }
@@ -115,7 +130,12 @@ export class Bridge implements RemoteSink {
     while (this.#pending.size + this.#posting.size > 0 && performance.now() < until) await sleep(10);
     this.#deadlines.stop();
     for (const request of [...this.#pending]) {
-      request.fail(new DrawbridgeError('shutting-down', 'The bridge is shutting down; the request may or may not have run.'));
+      request.fail(
+        new DrawbridgeError(
+          'shutting-down',
+          'The bridge is shutting down; the request may or may not have run.',
+        ),
+      );
     }
     await this.#transport.close(1_000);
     await this.#stdout.end();
@@ -123,53 +143,8 @@ export class Bridge implements RemoteSink {
 
   // ---- from the client -------------------------------------------------------------------------------------------
 
-  #readLine(line: Buffer): void {
-    if (!isUtf8(line)) return this.#answerError(null, 'invalid-json', 'The message is not valid UTF-8.');
-    const text = line.toString();
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      return this.#answerError(null, 'invalid-json', 'The message is not valid JSON.');
-    }
-    if (Array.isArray(value)) return this.#readBatch(value, text);
-    this.#accept(classify(value), line);
-    this.#throttle();
-  }
-
-  #readBatch(values: unknown[], text: string): void {
-    if (this.#recovery.protocolVersion !== '2025-03-26' || values.length === 0) {
-      const problem = values.length === 0 ? 'it is empty' : 'this protocol revision has none';
-      return this.#answerError(null, 'invalid-request', `A batch can't be taken: ${problem}.`);
-    }
-    const batch = new Batch((line) => this.#stdout.write(line));
-    const spans = findElements(text);
-    values.forEach((value, index) => {
-      const { start, end } = spans[index] as Span;
-      this.#accept(classify(value), Buffer.from(text.slice(start, end)), batch);
-    });
-    batch.complete();
-  }
-
-  #accept(message: JsonRpcMessage, line: Buffer, batch?: Batch): void {
-    switch (message.kind) {
-      case 'request':
-        return this.#acceptRequest(message, withoutNullParams(message, line), batch);
-      case 'notification':
-        return this.#acceptNotification(message, withoutNullParams(message, line));
-      case 'response':
-        return this.#acceptResponse(message, line);
-      case 'invalid': {
-        const id = message.id !== null && this.#pending.get(message.id) ? null : message.id;
-        return this.#refuse(id, message.problem, undefined, batch);
-      }
-    }
-  }
-
-  #acceptRequest(message: JsonRpcRequest, body: Buffer, batch: Batch | undefined): void {
+  #acceptRequest(message: JsonRpcRequest, body: Buffer, deliver: (answer: Answer | undefined) => void): void {
     const { id, method, params } = message;
-    if (this.#pending.get(id)) return this.#refuse(id, 'its "id" is that of a request still in flight', undefined, batch);
-    const deliver = batch?.expect() ?? ((answer) => answer && this.#stdout.write(answer.text));
     const request: PendingRequest = new PendingRequest(
       { id, method, params, body },
       this.#options.settings.network.requestTimeout,
@@ -184,7 +159,9 @@ export class Bridge implements RemoteSink {
     this.#deadlines.start();
     if (method === 'initialize') {
       this.#recovery.remember(body);
-      this.#holdFor(this.#forwarder.initialize(request).catch((error) => request.fail(asDrawbridgeError(error))));
+      this.#holdFor(
+        this.#forwarder.initialize(request).catch((error) => request.fail(asDrawbridgeError(error))),
+      );
     } else if (method === 'ping' && this.#isApart) {
       request.answer(pong(id));
     } else {
@@ -195,11 +172,15 @@ export class Bridge implements RemoteSink {
   /** Requests that are not the remote's to answer. */
   #answerOfOurOwn(method: string, params: unknown): DrawbridgeError | undefined {
     // The probe of a client that also speaks the 2026-07-28 revision: this sends it to `initialize`.
-    if (method === 'server/discover') return new DrawbridgeError('unknown-method', 'Method not found: server/discover');
+    if (method === 'server/discover')
+      return new DrawbridgeError('unknown-method', 'Method not found: server/discover');
     if (method !== 'tools/call' || !this.#toolFilter.isActive) return undefined;
     const name = isObject(params) ? params.name : undefined;
     if (typeof name === 'string' && this.#toolFilter.allows(name)) return undefined;
-    return new DrawbridgeError('tool-filtered', 'This tool is switched off in the configuration (--allow-tool, --ignore-tool).');
+    return new DrawbridgeError(
+      'tool-filtered',
+      'This tool is switched off in the configuration (--allow-tool, --ignore-tool).',
+    );
   }
 
   async #process(request: PendingRequest): Promise<void> {
@@ -210,7 +191,9 @@ export class Bridge implements RemoteSink {
       request.fail(asDrawbridgeError(error));
     }
     // A transport must not forget a request; if it does, the client is told rather than left waiting.
-    request.fail(new DrawbridgeError('internal', 'The request was sent, and its answer was lost in the bridge.'));
+    request.fail(
+      new DrawbridgeError('internal', 'The request was sent, and its answer was lost in the bridge.'),
+    );
     this.#throttle();
   }
 
@@ -280,7 +263,9 @@ export class Bridge implements RemoteSink {
   sessionLost(session: Session): void {
     if (this.#closing) return;
     // Without a request waiting for it this may fail: the next request tries again.
-    this.#recovery.recover(session).catch((error) => this.#log.info('no new session yet', { reason: asDrawbridgeError(error).reason }));
+    this.#recovery
+      .recover(session)
+      .catch((error) => this.#log.info('no new session yet', { reason: asDrawbridgeError(error).reason }));
   }
 
   get blocked(): boolean {
@@ -291,7 +276,11 @@ export class Bridge implements RemoteSink {
     this.#stdout.whenReady(resume);
   }
 
-  #receiveResponse(text: string | Buffer, message: JsonRpcResponse, origin: PendingRequest | undefined): void {
+  #receiveResponse(
+    text: string | Buffer,
+    message: JsonRpcResponse,
+    origin: PendingRequest | undefined,
+  ): void {
     const isOrigins = origin && String(message.id ?? origin.id) === String(origin.id);
     const request = isOrigins ? origin : message.id === null ? undefined : this.#pending.get(message.id);
     if (!request || request.settled) return this.#log.debug('answer to nothing that is asked, dropped');
@@ -301,13 +290,18 @@ export class Bridge implements RemoteSink {
   }
 
   #receiveNotification(text: string | Buffer, { method, params }: JsonRpcNotification): void {
-    if (method === 'notifications/progress' && isObject(params) && !this.#pending.hasProgressToken(params.progressToken)) {
+    if (
+      method === 'notifications/progress' &&
+      isObject(params) &&
+      !this.#pending.hasProgressToken(params.progressToken)
+    ) {
       return this.#log.debug('progress of nothing that is asked, dropped');
     }
     if (method !== 'notifications/cancelled' || !isObject(params)) return this.#stdout.write(text);
     const clientId = this.#serverRequests.cancel(params.requestId);
     if (clientId === params.requestId) this.#stdout.write(text);
-    else if (clientId !== undefined) this.#stdout.write(cancelled(clientId, 'The server took the request back'));
+    else if (clientId !== undefined)
+      this.#stdout.write(cancelled(clientId, 'The server took the request back'));
   }
 
   /** Looks at an answer on its way to the client. */
@@ -315,7 +309,8 @@ export class Bridge implements RemoteSink {
     const { result } = message;
     if (result === undefined) return { text, message };
     if (request.method === 'initialize' && isObject(result)) this.#recovery.opened(request, result);
-    else if (request.method === 'tools/list') return { text: this.#toolFilter.filterList(text, result), message };
+    else if (request.method === 'tools/list')
+      return { text: this.#toolFilter.filterList(text, result), message };
     else this.#recovery.note(request.method, params, request.body);
     return { text, message };
   }
@@ -339,7 +334,8 @@ export class Bridge implements RemoteSink {
   }
 
   #expire(request: PendingRequest, error: DrawbridgeError): void {
-    const wasSent = request.abort !== undefined && request.method !== 'initialize' && request.method !== 'ping';
+    const wasSent =
+      request.abort !== undefined && request.method !== 'initialize' && request.method !== 'ping';
     if (request.method === 'ping') request.answer(pong(request.id));
     else request.fail(error);
     if (wasSent) void this.#afterGate(() => this.#forwarder.post(cancellation(request.id)));
@@ -387,49 +383,9 @@ export class Bridge implements RemoteSink {
     else this.#queue.whenRoom(resume);
   }
 
-  #refuse(id: MessageId | null, problem: string, limit?: number, batch?: Batch): void {
-    const what =
-      limit === undefined
-        ? `The message is no valid request: ${problem}.`
-        : `The message is longer than ${limit / 1024 / 1024} MiB (--max-message-size).`;
-    this.#answerError(id, 'invalid-request', what, batch);
-  }
-
-  #answerError(id: MessageId | null, reason: 'invalid-json' | 'invalid-request', problem: string, batch?: Batch): void {
-    const answer = errorAnswer(id, new DrawbridgeError(reason, problem));
-    if (batch) batch.expect()(answer);
-    else this.#stdout.write(answer.text);
-  }
-
   /** Ids of the bridge's own requests: no client and no server will think of the same. */
   #newId(): string {
     this.#idPrefix ??= crypto.randomUUID();
     return `drawbridge-${this.#idPrefix}-${++this.#lastId}`;
   }
-}
-
-/** Some clients write `"params": null`, which no server takes; an empty object is what they mean. */
-function withoutNullParams(message: JsonRpcRequest | JsonRpcNotification, line: Buffer): Buffer {
-  if (message.params !== null) return line;
-  const text = line.toString();
-  const span = findMember(text, 'params');
-  return span ? Buffer.from(replaceAt(text, span, '{}')) : line;
-}
-
-function withId(text: string, id: MessageId): string {
-  const span = findMember(text, 'id');
-  if (span) return replaceAt(text, span, JSON.stringify(id));
-  return text.replace('{', `{"id":${JSON.stringify(id)},`);
-}
-
-function pong(id: MessageId): Answer {
-  return { text: JSON.stringify({ jsonrpc: '2.0', id, result: {} }), message: { kind: 'response', id, result: {} } };
-}
-
-function cancelled(requestId: MessageId, reason: string): string {
-  return JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, reason } });
-}
-
-function cancellation(requestId: MessageId): { body: string; method: string } {
-  return { body: cancelled(requestId, 'Timed out'), method: 'notifications/cancelled' };
 }

@@ -38,7 +38,10 @@ export class DeadlineWatch {
   readonly #onExpired: (request: PendingRequest, error: DrawbridgeError) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(requests: Iterable<PendingRequest>, onExpired: (request: PendingRequest, error: DrawbridgeError) => void) {
+  constructor(
+    requests: Iterable<PendingRequest>,
+    onExpired: (request: PendingRequest, error: DrawbridgeError) => void,
+  ) {
     this.#requests = requests;
     this.#onExpired = onExpired;
   }

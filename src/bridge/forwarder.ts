@@ -2,7 +2,7 @@ import { DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { isModernError } from '../remote/http-answer.ts';
 import { backoff, sleep } from '../remote/retry.ts';
-import type { OutgoingMessage, Outcome, RemoteTransport } from '../remote/transport.ts';
+import type { Outcome, OutgoingMessage, RemoteTransport } from '../remote/transport.ts';
 import type { PendingRequest } from './pending-requests.ts';
 import type { SessionRecovery } from './session-recovery.ts';
 
@@ -73,7 +73,10 @@ export class Forwarder {
   async post(message: OutgoingMessage): Promise<Outcome> {
     const outcome = await this.#send(message);
     if (outcome.kind !== 'done') {
-      this.#options.log.warn('message not delivered', { method: message.method ?? null, reason: outcome.error.reason });
+      this.#options.log.warn('message not delivered', {
+        method: message.method ?? null,
+        reason: outcome.error.reason,
+      });
     }
     return outcome;
   }
@@ -110,7 +113,11 @@ export class Forwarder {
     }
   }
 
-  async #initializeOlder(request: PendingRequest, first: Refusal, fallBack: () => Promise<() => void>): Promise<void> {
+  async #initializeOlder(
+    request: PendingRequest,
+    first: Refusal,
+    fallBack: () => Promise<() => void>,
+  ): Promise<void> {
     const { transport, log } = this.#options;
     log.info('no Streamable HTTP at this URL, trying HTTP+SSE');
     const goBack = await fallBack();
@@ -142,7 +149,9 @@ function suggestsOlderTransport(outcome: Refusal): boolean {
 function isWorthWaiting(outcome: Refusal): boolean {
   if (outcome.kind !== 'failed') return false;
   const { reason, details } = outcome.error;
-  return reason === 'unreachable' || (reason === 'http-status' && [502, 503, 504].includes(Number(details.status)));
+  return (
+    reason === 'unreachable' || (reason === 'http-status' && [502, 503, 504].includes(Number(details.status)))
+  );
 }
 
 function neitherTransport(http: DrawbridgeError, sse: DrawbridgeError): DrawbridgeError {

@@ -1,4 +1,4 @@
-import { DrawbridgeError } from '../errors.ts';
+import type { DrawbridgeError } from '../errors.ts';
 import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
 import type { OutgoingRequest } from '../remote/transport.ts';
 import { type Limits, limitsFor } from './deadlines.ts';
@@ -100,7 +100,8 @@ export class PendingRequests {
   remove(request: PendingRequest): void {
     if (this.#byId.get(request.id) === request) this.#byId.delete(request.id);
     const { progressToken } = request;
-    if (progressToken !== undefined && this.#byToken.get(progressToken) === request) this.#byToken.delete(progressToken);
+    if (progressToken !== undefined && this.#byToken.get(progressToken) === request)
+      this.#byToken.delete(progressToken);
   }
 
   [Symbol.iterator](): IterableIterator<PendingRequest> {
@@ -115,7 +116,10 @@ export class PendingRequests {
 export function errorAnswer(id: MessageId | null, error: DrawbridgeError, method?: string): Answer {
   if (method === 'tools/call' && error.exitCode === 4) {
     const result = { content: [{ type: 'text', text: error.message }], isError: true };
-    return { text: JSON.stringify({ jsonrpc: '2.0', id, result }), message: { kind: 'response', id, result } };
+    return {
+      text: JSON.stringify({ jsonrpc: '2.0', id, result }),
+      message: { kind: 'response', id, result },
+    };
   }
   const rpcError = error.toJsonRpcError();
   const text = JSON.stringify({ jsonrpc: '2.0', id, error: rpcError });

@@ -123,7 +123,10 @@ export class SessionRecovery {
     const contract = contractOf(result);
     const broken = this.#contract && brokenPromise(this.#contract, contract);
     if (broken) {
-      const error = new DrawbridgeError('session-lost', `The server ended the session, and ${broken}; restart the client.`);
+      const error = new DrawbridgeError(
+        'session-lost',
+        `The server ended the session, and ${broken}; restart the client.`,
+      );
       onContractBroken(error);
       throw error;
     }
@@ -143,7 +146,10 @@ export class SessionRecovery {
     this.#contract = contract;
   }
 
-  async #sendOwn(body: string, method: string): Promise<{ request: PendingRequest; answer: JsonRpcResponse }> {
+  async #sendOwn(
+    body: string,
+    method: string,
+  ): Promise<{ request: PendingRequest; answer: JsonRpcResponse }> {
     const { newId, requestTimeout, sendOwn } = this.#options;
     const id = newId();
     const idSpan = findMember(body, 'id');
@@ -167,7 +173,8 @@ export class SessionRecovery {
 
 function contractOf({ protocolVersion, capabilities }: Record<string, unknown>): Contract {
   return {
-    protocolVersion: typeof protocolVersion === 'string' && isHeaderSafe(protocolVersion) ? protocolVersion : undefined,
+    protocolVersion:
+      typeof protocolVersion === 'string' && isHeaderSafe(protocolVersion) ? protocolVersion : undefined,
     capabilities: isObject(capabilities) ? capabilities : {},
   };
 }
@@ -187,5 +194,8 @@ function listChanges({ capabilities }: Contract): string[] {
 }
 
 function lostForGood(): DrawbridgeError {
-  return new DrawbridgeError('session-lost', 'The server ended the session and opened no new one; restart the client.');
+  return new DrawbridgeError(
+    'session-lost',
+    'The server ended the session and opened no new one; restart the client.',
+  );
 }

@@ -78,7 +78,8 @@ export class StdinReader {
       this.#handlers.onOversizedLine(findId(skipped.head.toString(), skipped.tail.toString()));
       return;
     }
-    let line = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces, this.#bytes);
+    let line =
+      this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces, this.#bytes);
     this.#pieces = [];
     this.#bytes = 0;
     // Some Windows programs begin with a byte order mark.

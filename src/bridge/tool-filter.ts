@@ -28,7 +28,9 @@ export class ToolFilter {
   filterList(text: string | Buffer, result: unknown): string | Buffer {
     const tools = isObject(result) ? result.tools : undefined;
     if (!this.isActive || !Array.isArray(tools)) return text;
-    const kept = tools.map((tool) => isObject(tool) && typeof tool.name === 'string' && this.allows(tool.name));
+    const kept = tools.map(
+      (tool) => isObject(tool) && typeof tool.name === 'string' && this.allows(tool.name),
+    );
     if (kept.every(Boolean)) return text;
     const json = text.toString();
     const array = findMember(json, 'result', 'tools');

@@ -76,14 +76,18 @@ class OptionReader {
 
   choice<T extends string>(name: string, choices: readonly T[], fallback: T): T {
     const value = this.text(name) ?? fallback;
-    return choices.find((choice) => choice === value) ?? this.#fail(name, `must be one of ${choices.join(', ')}`);
+    return (
+      choices.find((choice) => choice === value) ?? this.#fail(name, `must be one of ${choices.join(', ')}`)
+    );
   }
 
   number(name: string, least: number, most: number): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
-    return number >= least && number <= most ? number : this.#fail(name, `must be a number from ${least} to ${most}`);
+    return number >= least && number <= most
+      ? number
+      : this.#fail(name, `must be a number from ${least} to ${most}`);
   }
 
   seconds(name: string, least: number, most: number): number | undefined {
@@ -100,7 +104,8 @@ class OptionReader {
 function readTokenCommand(text: string | undefined): string[] | undefined {
   if (text === undefined) return undefined;
   const words = splitCommand(text);
-  if (!words?.[0]) throw new DrawbridgeError('usage', '--token-command holds no command, or a quote that is not closed.');
+  if (!words?.[0])
+    throw new DrawbridgeError('usage', '--token-command holds no command, or a quote that is not closed.');
   return words;
 }
 
@@ -110,7 +115,10 @@ function readCertificates(path: string | undefined): string | undefined {
   try {
     pem = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new DrawbridgeError('usage', `The CA file can't be read (${(error as NodeJS.ErrnoException).code}): ${path}`);
+    throw new DrawbridgeError(
+      'usage',
+      `The CA file can't be read (${(error as NodeJS.ErrnoException).code}): ${path}`,
+    );
   }
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
     throw new DrawbridgeError('usage', `The CA file holds no PEM certificate: ${path}`);

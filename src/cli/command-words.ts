@@ -13,7 +13,8 @@ export function splitCommand(line: string): string[] | undefined {
     if (quote) {
       if (char === quote) quote = '';
       // Inside double quotes a backslash speaks only before these (POSIX Shell Command Language, 2.2.3).
-      else if (char === '\\' && quote === '"' && /["\\$`]/.test(line[at + 1] ?? '')) word += line[++at] as string;
+      else if (char === '\\' && quote === '"' && /["\\$`]/.test(line[at + 1] ?? ''))
+        word += line[++at] as string;
       else word += char;
     } else if (char === '"' || char === "'") {
       quote = char;

@@ -9,13 +9,19 @@ type ParserOptions = Record<string, { type: 'string' | 'boolean'; multiple?: boo
  *
  * @returns undefined where the arguments are anything else, faulty ones included: cli/program.ts then has the word
  */
-export function parseBridgeArguments(argv: readonly string[]): { url: string; values: OptionValues } | undefined {
+export function parseBridgeArguments(
+  argv: readonly string[],
+): { url: string; values: OptionValues } | undefined {
   const parserOptions: ParserOptions = {};
   for (const { name, value, repeatable } of options) {
     parserOptions[name] = { type: value ? 'string' : 'boolean', multiple: repeatable ?? false };
   }
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], options: parserOptions, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options: parserOptions,
+      allowPositionals: true,
+    });
     const [url, ...rest] = positionals;
     if (!url?.includes('://') || rest.length > 0) return undefined;
     return { url, values: values as OptionValues };

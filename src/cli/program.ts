@@ -33,7 +33,9 @@ Exit codes:
 export async function runCommand(argv: string[]): Promise<number> {
   let exitCode = 0;
   const program = new Command('mcp-drawbridge')
-    .description('Carries the Model Context Protocol between a local client (stdio) and a remote server (HTTP).')
+    .description(
+      'Carries the Model Context Protocol between a local client (stdio) and a remote server (HTTP).',
+    )
     .usage('<url> [options]\n       mcp-drawbridge <command>')
     .version(version)
     .argument('[url]', "the remote MCP server's URL")
@@ -42,17 +44,23 @@ export async function runCommand(argv: string[]): Promise<number> {
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .action(async (url: string | undefined, values: OptionValues) => {
-      if (url === undefined) throw new DrawbridgeError('usage', 'The URL of the remote MCP server is missing; see --help.');
+      if (url === undefined)
+        throw new DrawbridgeError('usage', 'The URL of the remote MCP server is missing; see --help.');
       exitCode = await runBridge(buildSettings(url, kebabCase(values), process.env));
     });
   for (const { name, value, repeatable, group, help } of options) {
-    const option = new Option(value ? `--${name} <${value.replace(/[<>]/g, '')}>` : `--${name}`, help).helpGroup(`${group}:`);
+    const option = new Option(
+      value ? `--${name} <${value.replace(/[<>]/g, '')}>` : `--${name}`,
+      help,
+    ).helpGroup(`${group}:`);
     if (repeatable) option.argParser((given: string, before: string[] = []) => [...before, given]);
     program.addOption(option);
   }
   program
     .command('demo')
-    .description('start a small MCP server on this machine, call a tool through a real bridge, and show what happens')
+    .description(
+      'start a small MCP server on this machine, call a tool through a real bridge, and show what happens',
+    )
     .action(async () => {
       exitCode = await (await import('./demo/demo.ts')).runDemo();
     });
@@ -72,6 +80,9 @@ export async function runCommand(argv: string[]): Promise<number> {
 /** Commander names `--header-file` headerFile. */
 function kebabCase(values: OptionValues): OptionValues {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), value]),
+    Object.entries(values).map(([name, value]) => [
+      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      value,
+    ]),
   );
 }

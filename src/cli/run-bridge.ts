@@ -29,7 +29,9 @@ export async function runBridge(settings: Settings): Promise<number> {
     const end = async (code: number, patience: number): Promise<void> => {
       if (ending) return;
       ending = true;
-      await bridge.close(patience).catch((error) => log.error('shutdown failed', { reason: asDrawbridgeError(error).reason }));
+      await bridge
+        .close(patience)
+        .catch((error) => log.error('shutdown failed', { reason: asDrawbridgeError(error).reason }));
       resolve(code);
     };
     const onEnd: BridgeOptions['onEnd'] = (cause) => {
@@ -38,7 +40,15 @@ export async function runBridge(settings: Settings): Promise<number> {
       log.error(cause.message, { reason: cause.reason });
       void end(cause.exitCode, 0);
     };
-    const bridge = new Bridge({ settings, client, authorizer, log, input: process.stdin, output: process.stdout, onEnd });
+    const bridge = new Bridge({
+      settings,
+      client,
+      authorizer,
+      log,
+      input: process.stdin,
+      output: process.stdout,
+      onEnd,
+    });
     watchForEnd((code) => void end(code, 0));
     process.on('uncaughtException', (error) => {
       log.error('unexpected failure', describeCrash(error));

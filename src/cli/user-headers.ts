@@ -1,4 +1,4 @@
-import { constants, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { DrawbridgeError } from '../errors.ts';
 
 const FILE_BYTES = 16 * 1024;
@@ -34,17 +34,26 @@ function parseHeader(line: string, env: NodeJS.ProcessEnv): [string, string] {
   const colon = line.indexOf(':');
   const name = line.slice(0, Math.max(colon, 0)).trim();
   if (!FIELD_NAME.test(name)) {
-    throw new DrawbridgeError('usage', 'A header must read "Name: value", with a name of letters, digits and dashes.');
+    throw new DrawbridgeError(
+      'usage',
+      'A header must read "Name: value", with a name of letters, digits and dashes.',
+    );
   }
   if (reserved.test(name)) {
-    throw new DrawbridgeError('usage', `The header "${name}" is set by the bridge itself and can't be given.`);
+    throw new DrawbridgeError(
+      'usage',
+      `The header "${name}" is set by the bridge itself and can't be given.`,
+    );
   }
   const value = line
     .slice(colon + 1)
     .replace(/\$\{([^}]*)\}/g, (_, variable: string) => {
       const found = env[variable];
       if (found !== undefined) return found;
-      throw new DrawbridgeError('usage', `The header "${name}" names the environment variable ${variable}, which is not set.`);
+      throw new DrawbridgeError(
+        'usage',
+        `The header "${name}" names the environment variable ${variable}, which is not set.`,
+      );
     })
     .replace(/^[ \t]+|[ \t]+$/g, '');
   if (!FIELD_VALUE.test(value)) {

@@ -80,7 +80,10 @@ export class HttpClient {
     request.once('socket', (socket: Socket) => {
       if (!socket.connecting) return connected();
       socket.setKeepAlive(true, TCP_PROBE_AFTER);
-      socket.once(this.#base.protocol === 'https:' && !this.#proxyName ? 'secureConnect' : 'connect', connected);
+      socket.once(
+        this.#base.protocol === 'https:' && !this.#proxyName ? 'secureConnect' : 'connect',
+        connected,
+      );
     });
     request.once('close', () => clearTimeout(timer));
     return request;
@@ -95,7 +98,8 @@ export class HttpClient {
     if ((status === 307 || status === 308) && to?.origin === this.#url.origin && hops < MAX_REDIRECTS) {
       return to.pathname + to.search;
     }
-    const where = to === undefined ? 'nowhere' : to.origin === this.#url.origin ? to.origin + to.pathname : to.origin;
+    const where =
+      to === undefined ? 'nowhere' : to.origin === this.#url.origin ? to.origin + to.pathname : to.origin;
     const why = hops >= MAX_REDIRECTS ? 'more than three times' : `with status ${status}`;
     throw new DrawbridgeError(
       'redirect-refused',
@@ -113,12 +117,16 @@ export class HttpClient {
 
   /** @internal */
   failure(error: unknown): DrawbridgeError {
-    return networkError(error, this.#proxyName ? `${this.target} through the proxy ${this.#proxyName}` : this.target);
+    return networkError(
+      error,
+      this.#proxyName ? `${this.target} through the proxy ${this.#proxyName}` : this.target,
+    );
   }
 
   /** @internal the proxy refused to connect us, e.g. 407 */
   proxyFailure(status: number): DrawbridgeError {
-    const why = status === 407 ? 'it wants a user name and password (http://user:password@host:port)' : 'it refused';
+    const why =
+      status === 407 ? 'it wants a user name and password (http://user:password@host:port)' : 'it refused';
     return new DrawbridgeError(
       'proxy-failed',
       `Can't reach ${this.target} through the proxy ${this.#proxyName}: ${why}, status ${status}.`,
@@ -141,7 +149,13 @@ export class Exchange {
   #aborted: Error | undefined;
 
   /** @internal made by HttpClient.exchange */
-  constructor(client: HttpClient, method: string, path: string, headers: Headers, body: Buffer | string | undefined) {
+  constructor(
+    client: HttpClient,
+    method: string,
+    path: string,
+    headers: Headers,
+    body: Buffer | string | undefined,
+  ) {
     this.response = new Promise((resolve, reject) => {
       const start = (at: string, hops: number): void => {
         this.sent = false;
@@ -203,7 +217,14 @@ async function openTransport(url: URL, settings: NetworkSettings): Promise<Trans
   const tls = secure ? await tlsOptions(settings) : {};
   const { request, Agent } = secure ? await import('node:https') : http;
   const { env } = settings;
-  if (env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy || env.ALL_PROXY || env.all_proxy) {
+  if (
+    env.HTTPS_PROXY ||
+    env.https_proxy ||
+    env.HTTP_PROXY ||
+    env.http_proxy ||
+    env.ALL_PROXY ||
+    env.all_proxy
+  ) {
     const proxy = (await import('./proxy.ts')).findProxy(url, { ...agentOptions, ...tls });
     if (proxy) return { request, agent: proxy.agent, tls, proxyName: proxy.name };
   }
@@ -218,8 +239,10 @@ async function tlsOptions(settings: NetworkSettings): Promise<SecureContextOptio
   const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
   const { readFileSync } = await import('node:fs');
   const extra = settings.env.NODE_EXTRA_CA_CERTS;
-  const defaults =
-    getCACertificates?.('default') ?? [...tls.rootCertificates, ...(extra ? [readFileSync(extra, 'utf8')] : [])];
+  const defaults = getCACertificates?.('default') ?? [
+    ...tls.rootCertificates,
+    ...(extra ? [readFileSync(extra, 'utf8')] : []),
+  ];
   return { ...base, ca: [...defaults, settings.ca] };
 }
 

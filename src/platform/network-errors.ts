@@ -3,7 +3,10 @@ import { DrawbridgeError, type Reason } from '../errors.ts';
 /** What Node's error codes mean to a person. TLS codes are OpenSSL's X509_V_ERR_ names as Node gives them. */
 const meanings: Readonly<Record<string, readonly [Reason, string]>> = {
   ECONNREFUSED: ['unreachable', 'the connection was refused; is the server running, and is the port right?'],
-  ENOTFOUND: ['unreachable', 'its name is not known to the name server; is it spelled right, and are you online?'],
+  ENOTFOUND: [
+    'unreachable',
+    'its name is not known to the name server; is it spelled right, and are you online?',
+  ],
   EAI_AGAIN: ['unreachable', 'the name server did not answer; are you online?'],
   ETIMEDOUT: ['unreachable', 'the connection timed out'],
   EHOSTUNREACH: ['unreachable', 'there is no route to it'],
@@ -11,7 +14,10 @@ const meanings: Readonly<Record<string, readonly [Reason, string]>> = {
   ECONNRESET: ['unreachable', 'it closed the connection before it answered'],
   EPIPE: ['unreachable', 'it closed the connection before it answered'],
   EPROTO: ['tls-untrusted', 'it does not speak TLS on this port; is it http rather than https?'],
-  ERR_SSL_WRONG_VERSION_NUMBER: ['tls-untrusted', 'it does not speak TLS on this port; is it http rather than https?'],
+  ERR_SSL_WRONG_VERSION_NUMBER: [
+    'tls-untrusted',
+    'it does not speak TLS on this port; is it http rather than https?',
+  ],
   CERT_HAS_EXPIRED: ['tls-untrusted', 'its certificate has expired'],
   CERT_NOT_YET_VALID: ['tls-untrusted', "its certificate is not valid yet; is this machine's clock right?"],
   CERT_REVOKED: ['tls-untrusted', 'its certificate was revoked'],
@@ -43,7 +49,12 @@ export function networkError(error: unknown, target: string): DrawbridgeError {
   if (error instanceof DrawbridgeError) return error;
   const code = String((error as NodeJS.ErrnoException)?.code ?? '');
   const [reason, meaning] = meanings[code] ?? unlisted(code);
-  return new DrawbridgeError(reason, `Can't reach ${target}: ${meaning}.`.replace(/\?\.$/, '?'), { url: target, code }, error);
+  return new DrawbridgeError(
+    reason,
+    `Can't reach ${target}: ${meaning}.`.replace(/\?\.$/, '?'),
+    { url: target, code },
+    error,
+  );
 }
 
 function unlisted(code: string): readonly [Reason, string] {

@@ -25,10 +25,15 @@ export function findProxy(url: URL, agentOptions: AgentOptions): Proxy | undefin
   if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') fail();
   if (isLoopback(url) && !isLoopback(proxy)) return undefined;
   const agent =
-    url.protocol === 'https:' ? new HttpsProxyAgent(proxy, agentOptions) : new HttpProxyAgent(proxy, agentOptions);
+    url.protocol === 'https:'
+      ? new HttpsProxyAgent(proxy, agentOptions)
+      : new HttpProxyAgent(proxy, agentOptions);
   return { agent: agent as unknown as Agent, name: proxy.host };
 }
 
 function fail(): never {
-  throw new DrawbridgeError('usage', 'The proxy variable (HTTPS_PROXY or HTTP_PROXY) must read http://host:port.');
+  throw new DrawbridgeError(
+    'usage',
+    'The proxy variable (HTTPS_PROXY or HTTP_PROXY) must read http://host:port.',
+  );
 }

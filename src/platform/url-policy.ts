@@ -17,7 +17,9 @@ export function parseServerUrl(text: string, { allowHttp }: { allowHttp: boolean
   if (url.username || url.password) fail('holds a user name or password; pass credentials with --header');
   if (url.hash || text.includes('#')) fail('has a fragment (#…)');
   if (url.protocol === 'http:' && !isLoopback(url) && !allowHttp) {
-    fail(`is plain http to another machine (${url.hostname}); use https, or --allow-http if you trust the network`);
+    fail(
+      `is plain http to another machine (${url.hostname}); use https, or --allow-http if you trust the network`,
+    );
   }
   return url;
 }

@@ -32,7 +32,10 @@ export async function decodedBody(response: IncomingMessage): Promise<Readable> 
   };
   const createDecoder = Object.hasOwn(decoders, coding) ? decoders[coding] : undefined;
   if (!createDecoder) {
-    throw new DrawbridgeError('invalid-answer', `The server's answer has a content coding that was not asked for.`);
+    throw new DrawbridgeError(
+      'invalid-answer',
+      `The server's answer has a content coding that was not asked for.`,
+    );
   }
   const decoder = createDecoder();
   let coded = 0;
@@ -43,7 +46,9 @@ export async function decodedBody(response: IncomingMessage): Promise<Readable> 
   decoder.on('data', (chunk: Buffer) => {
     decoded += chunk.length;
     if (decoded > RATIO_FREE_BYTES && decoded > coded * MAX_RATIO) {
-      decoder.destroy(new DrawbridgeError('too-large', "The server's answer unpacks to over a hundred times its size."));
+      decoder.destroy(
+        new DrawbridgeError('too-large', "The server's answer unpacks to over a hundred times its size."),
+      );
     }
   });
   response.on('error', (error) => decoder.destroy(error));
@@ -59,7 +64,11 @@ export async function decodedBody(response: IncomingMessage): Promise<Readable> 
  * @param onChunk may throw, which ends the reading
  * @returns resolves at a clean end; rejects with what `onChunk` threw, or with the network's error
  */
-export function readChunks(body: Readable, flow: FlowControl, onChunk: (chunk: Buffer) => void): Promise<void> {
+export function readChunks(
+  body: Readable,
+  flow: FlowControl,
+  onChunk: (chunk: Buffer) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     // It may have broken while something else was awaited.
     if (body.errored) return reject(body.errored);
@@ -99,7 +108,10 @@ export async function readBody(
   await readChunks(body, flow, (chunk) => {
     size += chunk.length;
     if (size > limit) {
-      throw new DrawbridgeError('too-large', `The server's answer is larger than ${limit / 1024 / 1024} MiB (--max-message-size).`);
+      throw new DrawbridgeError(
+        'too-large',
+        `The server's answer is larger than ${limit / 1024 / 1024} MiB (--max-message-size).`,
+      );
     }
     chunks.push(chunk);
     onProgress?.();

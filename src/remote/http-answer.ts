@@ -21,11 +21,20 @@ export function isEventStream(response: IncomingMessage): boolean {
 }
 
 /** Tells whether the body of an error answer is a JSON-RPC error (JSON-RPC 2.0 section 5.1). */
-export function parseErrorResponse(status: number, headers: IncomingHttpHeaders, body: string): ErrorResponse {
+export function parseErrorResponse(
+  status: number,
+  headers: IncomingHttpHeaders,
+  body: string,
+): ErrorResponse {
   const value = parseJson(body);
   const error = isObject(value) && value.jsonrpc === '2.0' ? value.error : undefined;
   const isRpcError = isObject(error) && Number.isInteger(error.code) && typeof error.message === 'string';
-  return { status, headers, body, rpcError: isRpcError ? (error as unknown as ErrorAnswer['error']) : undefined };
+  return {
+    status,
+    headers,
+    body,
+    rpcError: isRpcError ? (error as unknown as ErrorAnswer['error']) : undefined,
+  };
 }
 
 /**
@@ -50,7 +59,11 @@ export function statusError(response: ErrorResponse, target: string): Drawbridge
   const details: ErrorDetails = { status, url: target, ...remoteDetails(response) };
   if (status === 401 || status === 403) {
     const what = status === 401 ? 'wants a sign-in or an API key' : 'refuses this access (403)';
-    return new DrawbridgeError('unauthorized', `${target} ${what}; pass the credential with --header or --token-command.`, details);
+    return new DrawbridgeError(
+      'unauthorized',
+      `${target} ${what}; pass the credential with --header or --token-command.`,
+      details,
+    );
   }
   if (status === 429 || (status === 503 && retryAfter !== undefined)) {
     const when = retryAfter === undefined ? 'later' : `in ${retryAfter} s`;
@@ -64,14 +77,17 @@ export function statusError(response: ErrorResponse, target: string): Drawbridge
 /** What an error answer's headers and body tell beside its status: the delay, the limits, the id to quote to support. */
 export function remoteDetails({ headers, body, rpcError }: ErrorResponse): ErrorDetails {
   const retryAfter = parseRetryAfter(headers['retry-after']);
-  const requestId = headers['request-id'] ?? headers['x-request-id'] ?? headers['x-amzn-requestid'] ?? headers['cf-ray'];
+  const requestId =
+    headers['request-id'] ?? headers['x-request-id'] ?? headers['x-amzn-requestid'] ?? headers['cf-ray'];
   const limits = Object.entries(headers).filter(([name]) => /^(x-)?ratelimit-|-ratelimit-/.test(name));
   const remote = rpcError === undefined ? remoteBody(body) : undefined;
   return {
     ...(retryAfter !== undefined && { retryAfter }),
     ...(requestId !== undefined && { requestId: displayText(String(requestId)) }),
     ...(limits.length > 0 && {
-      rateLimit: Object.fromEntries(limits.slice(0, 20).map(([name, value]) => [name, displayText(String(value))])),
+      rateLimit: Object.fromEntries(
+        limits.slice(0, 20).map(([name, value]) => [name, displayText(String(value))]),
+      ),
     }),
     ...(remote !== undefined && { remote }),
   };

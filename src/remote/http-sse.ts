@@ -8,9 +8,9 @@ import { commonHeaders, postHeaders, streamHeaders } from './request-headers.ts'
 import { type ServerSentEvent, SseReader } from './sse-reader.ts';
 import {
   isRequest,
+  type Outcome,
   type OutgoingMessage,
   type OutgoingRequest,
-  type Outcome,
   type RemoteTransport,
   type Session,
   type TransportOptions,
@@ -28,6 +28,7 @@ export class HttpSse implements RemoteTransport {
   readonly #options: TransportOptions;
   readonly #waiting = new Map<OutgoingRequest, (outcome: Outcome) => void>();
   #stream: Stream | undefined;
+  #opening: Promise<Stream> | undefined;
   #session: Session | undefined;
   #closed = false;
 
@@ -53,8 +54,7 @@ export class HttpSse implements RemoteTransport {
       if (!this.#stream && message.method !== 'initialize' && this.#session) {
         return { kind: 'session-expired', session: this.#session, error: this.#lost() };
       }
-      // A new stream is a new session, so this one is forgotten with the old.
-      const stream = (this.#stream ??= await this.#openStream());
+      const stream = this.#stream ?? (await this.#openOnce());
       if (request?.settled) return { kind: 'done' };
       const answered = request && this.#awaitAnswer(request, stream);
       const { client, authorizer, headers } = this.#options;
@@ -112,14 +112,26 @@ export class HttpSse implements RemoteTransport {
       return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
     }
     const { rpcError } = refusal;
-    const answer = rpcError && { status, error: { ...rpcError, data: rpcError.data ?? { status, ...remoteDetails(refusal) } } };
+    const answer = rpcError && {
+      status,
+      error: { ...rpcError, data: rpcError.data ?? { status, ...remoteDetails(refusal) } },
+    };
     return { kind: 'failed', error, mayHaveRun: status >= 500, answer };
+  }
+
+  #openOnce(): Promise<Stream> {
+    this.#opening ??= this.#openStream().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
   }
 
   async #openStream(): Promise<Stream> {
     const { client, path, headers, authorizer, sink } = this.#options;
     const credential = await authorizer.credential();
-    const exchange = client.exchange('GET', path, streamHeaders(commonHeaders(headers, undefined, credential), undefined));
+    const common = commonHeaders(headers, undefined, credential);
+    const exchange = client.exchange('GET', path, streamHeaders(common, undefined));
+    const stream: Stream = { exchange, endpoint: '', ended: false };
     const timer = setTimeout(() => exchange.abort(this.#noEndpoint()), ENDPOINT_TIMEOUT);
     try {
       const response = await exchange.response;
@@ -128,8 +140,10 @@ export class HttpSse implements RemoteTransport {
         const refusal = parseErrorResponse(status, response.headers, await readStart(response, sink));
         throw status >= 400 ? statusError(refusal, client.target) : this.#noEndpoint();
       }
-      const endpoint = await this.#readUntilEndpoint(response, exchange);
-      return { endpoint, exchange };
+      stream.endpoint = await this.#readUntilEndpoint(response, stream);
+      if (stream.ended) throw this.#lost();
+      this.#stream = stream;
+      return stream;
     } catch (error) {
       exchange.abort(asDrawbridgeError(error));
       throw error;
@@ -139,7 +153,7 @@ export class HttpSse implements RemoteTransport {
   }
 
   /** Resolves with the path of the endpoint; the reading goes on behind it for as long as the stream lasts. */
-  #readUntilEndpoint(response: IncomingMessage, exchange: Exchange): Promise<string> {
+  #readUntilEndpoint(response: IncomingMessage, stream: Stream): Promise<string> {
     const { sink, maxMessageBytes, log } = this.#options;
     return new Promise((resolve, reject) => {
       let endpoint: string | undefined;
@@ -161,8 +175,9 @@ export class HttpSse implements RemoteTransport {
         .then(() => this.#noEndpoint())
         .catch((error: unknown) => this.#options.client.failure(error))
         .then((error) => {
+          stream.ended = true;
           reject(error);
-          if (this.#stream?.exchange === exchange) this.#streamEnded();
+          if (this.#stream === stream) this.#streamEnded();
         });
     });
   }
@@ -190,9 +205,13 @@ export class HttpSse implements RemoteTransport {
 
   #noEndpoint(): DrawbridgeError {
     const { target } = this.#options.client;
-    return new DrawbridgeError('invalid-answer', `${target} opened no HTTP+SSE stream; is this the URL of an MCP server?`, {
-      url: target,
-    });
+    return new DrawbridgeError(
+      'invalid-answer',
+      `${target} opened no HTTP+SSE stream; is this the URL of an MCP server?`,
+      {
+        url: target,
+      },
+    );
   }
 
   #lost(): DrawbridgeError {
@@ -210,7 +229,8 @@ export class HttpSse implements RemoteTransport {
 }
 
 interface Stream {
+  exchange: Exchange;
   /** Path and query of the endpoint for messages. */
   endpoint: string;
-  exchange: Exchange;
+  ended: boolean;
 }

@@ -10,7 +10,11 @@ export function isHeaderSafe(value: string): boolean {
 }
 
 /** The headers of every request: the user's own, the session's, the credential. */
-export function commonHeaders(own: Headers, session: Session | undefined, credential: string | undefined): Headers {
+export function commonHeaders(
+  own: Headers,
+  session: Session | undefined,
+  credential: string | undefined,
+): Headers {
   return {
     ...own,
     ...(session?.id !== undefined && { 'Mcp-Session-Id': session.id }),

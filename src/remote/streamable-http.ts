@@ -2,7 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Exchange } from '../platform/http-client.ts';
 import { decodedBody, readBody, readChunks, readStart } from './body.ts';
-import { isEventStream, isSessionExpired, parseErrorResponse, remoteDetails, statusError } from './http-answer.ts';
+import {
+  isEventStream,
+  isSessionExpired,
+  parseErrorResponse,
+  remoteDetails,
+  statusError,
+} from './http-answer.ts';
 import { ListeningStream } from './listening-stream.ts';
 import { deliver } from './message-reader.ts';
 import { commonHeaders, isHeaderSafe, postHeaders, streamHeaders } from './request-headers.ts';
@@ -10,9 +16,9 @@ import { backoff, clampRetry, sleep } from './retry.ts';
 import { SseReader } from './sse-reader.ts';
 import {
   isRequest,
+  type Outcome,
   type OutgoingMessage,
   type OutgoingRequest,
-  type Outcome,
   type RemoteTransport,
   type Session,
   type TransportOptions,
@@ -59,7 +65,9 @@ export class StreamableHttp implements RemoteTransport {
       const credential = typeof pending === 'object' ? await pending : pending;
       if (request?.settled) return { kind: 'done' };
       const headers = postHeaders(commonHeaders(this.#options.headers, session, credential));
-      exchange = this.#track(this.#options.client.exchange('POST', this.#options.path, headers, message.body));
+      exchange = this.#track(
+        this.#options.client.exchange('POST', this.#options.path, headers, message.body),
+      );
       if (request) request.abort = (error) => exchange?.abort(error);
 
       const response = await exchange.response;
@@ -90,7 +98,8 @@ export class StreamableHttp implements RemoteTransport {
     this.#session = undefined;
     const ended = session?.id === undefined ? undefined : this.#endSession(session);
     await Promise.race([ended, sleep(timeout)]);
-    for (const exchange of this.#open) exchange.abort(new DrawbridgeError('shutting-down', 'The bridge is shutting down.'));
+    for (const exchange of this.#open)
+      exchange.abort(new DrawbridgeError('shutting-down', 'The bridge is shutting down.'));
   }
 
   async #endSession(session: Session): Promise<void> {
@@ -106,7 +115,9 @@ export class StreamableHttp implements RemoteTransport {
 
   async #readAnswer(response: IncomingMessage, request: OutgoingRequest): Promise<Outcome> {
     const { sink, maxMessageBytes } = this.#options;
-    const body = await readBody(await decodedBody(response), maxMessageBytes, sink, () => request.alive('body'));
+    const body = await readBody(await decodedBody(response), maxMessageBytes, sink, () =>
+      request.alive('body'),
+    );
     const isJson = body.length > 0 && deliver(body, sink, request);
     if (request.settled) return { kind: 'done' };
     const what = body.length === 0 ? 'nothing' : isJson ? 'JSON that does not answer the request' : 'no JSON';
@@ -114,7 +125,11 @@ export class StreamableHttp implements RemoteTransport {
   }
 
   /** Reads a request's stream until its answer has come, through as many connections as that takes. */
-  async #followStream(first: IncomingMessage, request: OutgoingRequest, session: Session | undefined): Promise<Outcome> {
+  async #followStream(
+    first: IncomingMessage,
+    request: OutgoingRequest,
+    session: Session | undefined,
+  ): Promise<Outcome> {
     const cursor: Cursor = { id: undefined, retry: undefined };
     let response = first;
     for (let failures = 0; ; ) {
@@ -153,7 +168,9 @@ export class StreamableHttp implements RemoteTransport {
         if (status === 200 && isEventStream(response)) return response;
         if (status < 500 && status !== 429) {
           const outcome = await this.#refused(response, session, undefined, request);
-          return outcome.kind === 'session-expired' ? outcome : this.#streamLost(`and answered ${status} to resuming it`);
+          return outcome.kind === 'session-expired'
+            ? outcome
+            : this.#streamLost(`and answered ${status} to resuming it`);
         }
         response.resume();
       } catch (error) {
@@ -191,7 +208,8 @@ export class StreamableHttp implements RemoteTransport {
       await readChunks(await decodedBody(response), sink, (chunk) => {
         reader.push(chunk);
         // What can't be put into a header can't be resumed by.
-        if (reader.lastEventId !== undefined) cursor.id = isHeaderSafe(reader.lastEventId) ? reader.lastEventId : undefined;
+        if (reader.lastEventId !== undefined)
+          cursor.id = isHeaderSafe(reader.lastEventId) ? reader.lastEventId : undefined;
       });
       return undefined;
     } catch (error) {
@@ -218,9 +236,13 @@ export class StreamableHttp implements RemoteTransport {
       if (await authorizer.challenged(error, credential)) return { kind: 'reauthorized', error };
       return { kind: 'challenged', error };
     }
-    if (session?.id !== undefined && isSessionExpired(refusal)) return { kind: 'session-expired', session, error };
+    if (session?.id !== undefined && isSessionExpired(refusal))
+      return { kind: 'session-expired', session, error };
     const { rpcError } = refusal;
-    const answer = rpcError && { status, error: withDetails(rpcError, { status, ...remoteDetails(refusal) }) };
+    const answer = rpcError && {
+      status,
+      error: withDetails(rpcError, { status, ...remoteDetails(refusal) }),
+    };
     if (status === 429 || status === 503) {
       return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
     }
@@ -267,7 +289,10 @@ function sessionIdOf(response: IncomingMessage): string | undefined {
   const id = response.headers['mcp-session-id'];
   if (id === undefined) return undefined;
   if (typeof id === 'string' && isHeaderSafe(id)) return id;
-  throw new DrawbridgeError('invalid-answer', 'The server gave a session id with characters that no header may have.');
+  throw new DrawbridgeError(
+    'invalid-answer',
+    'The server gave a session id with characters that no header may have.',
+  );
 }
 
 /** The remote's own error goes through untouched, but for what its HTTP headers add and its data do not hold. */

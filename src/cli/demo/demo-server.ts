@@ -43,10 +43,15 @@ export async function startDemoServer(): Promise<DemoServer> {
 }
 
 function createMcpServer(): McpServer {
-  const server = new McpServer({ name: 'drawbridge-demo', version: '1.0.0' }, { capabilities: { tools: {} } });
+  const server = new McpServer(
+    { name: 'drawbridge-demo', version: '1.0.0' },
+    { capabilities: { tools: {} } },
+  );
   server.setRequestHandler(ListToolsRequestSchema, async () => ({ tools: [tool] }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }) => ({
-    content: [{ type: 'text', text: `Hello, ${String(params.arguments?.name)}! This answer crossed the bridge.` }],
+    content: [
+      { type: 'text', text: `Hello, ${String(params.arguments?.name)}! This answer crossed the bridge.` },
+    ],
   }));
   return server;
 }

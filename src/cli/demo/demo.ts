@@ -15,11 +15,17 @@ export async function runDemo(): Promise<number> {
   say(`1. An MCP server listens on this machine:  ${server.url}`);
 
   const bridge = process.argv[1] as string;
-  const transport = new StdioClientTransport({ command: process.execPath, args: [bridge, server.url], stderr: 'inherit' });
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: [bridge, server.url],
+    stderr: 'inherit',
+  });
   const client = new Client({ name: 'drawbridge-demo-client', version });
   try {
     await client.connect(transport);
-    say(`2. A client has started the bridge:        mcp-drawbridge ${server.url}  (process ${transport.pid})`);
+    say(
+      `2. A client has started the bridge:        mcp-drawbridge ${server.url}  (process ${transport.pid})`,
+    );
     say(`3. Through it, it has reached the server:  ${client.getServerVersion()?.name}`);
     const { tools } = await client.listTools();
     say(`4. The server's tools:                     ${tools.map(({ name }) => name).join(', ')}`);

@@ -1,0 +1,34 @@
+import { findMember, replaceAt } from '../json-text.ts';
+import type { JsonRpcNotification, JsonRpcRequest, MessageId } from '../jsonrpc.ts';
+import type { Answer } from './pending-requests.ts';
+
+/** The few messages that the bridge writes or mends itself. */
+
+/** Some clients write `"params": null`, which no server takes; an empty object is what they mean. */
+export function withoutNullParams(message: JsonRpcRequest | JsonRpcNotification, line: Buffer): Buffer {
+  if (message.params !== null) return line;
+  const text = line.toString();
+  const span = findMember(text, 'params');
+  return span ? Buffer.from(replaceAt(text, span, '{}')) : line;
+}
+
+export function withId(text: string, id: MessageId): string {
+  const span = findMember(text, 'id');
+  if (span) return replaceAt(text, span, JSON.stringify(id));
+  return text.replace('{', `{"id":${JSON.stringify(id)},`);
+}
+
+export function pong(id: MessageId): Answer {
+  return {
+    text: JSON.stringify({ jsonrpc: '2.0', id, result: {} }),
+    message: { kind: 'response', id, result: {} },
+  };
+}
+
+export function cancelled(requestId: MessageId, reason: string): string {
+  return JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, reason } });
+}
+
+export function cancellation(requestId: MessageId): { body: string; method: string } {
+  return { body: cancelled(requestId, 'Timed out'), method: 'notifications/cancelled' };
+}
