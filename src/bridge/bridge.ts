@@ -138,7 +138,7 @@ export class Bridge implements RemoteSink {
       );
     }
     await this.#transport.close(1_000);
-    await this.#stdout.end();
+    await this.#stdout.end(500);
   }
 
   // ---- from the client -------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ export function limitsFor(method: string, given: number | undefined): Limits {
   return { answer, stream: HOUR, total: 24 * HOUR };
 }
 
-/** Looks through the pending requests now and then: cheaper than a timer for each. */
+/** Looks through the pending requests now and then, while there are any: cheaper than a timer for each. */
 export class DeadlineWatch {
   readonly #requests: Iterable<PendingRequest>;
   readonly #onExpired: (request: PendingRequest, error: DrawbridgeError) => void;
@@ -57,7 +57,9 @@ export class DeadlineWatch {
 
   #look(): void {
     const now = performance.now();
+    let any = false;
     for (const request of this.#requests) {
+      any = true;
       if (request.deadline > now) continue;
       const error = new DrawbridgeError(
         'timeout',
@@ -65,5 +67,6 @@ export class DeadlineWatch {
       );
       this.#onExpired(request, error);
     }
+    if (!any) this.stop();
   }
 }

@@ -3,6 +3,8 @@ import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
 import type { OutgoingRequest } from '../remote/transport.ts';
 import { type Limits, limitsFor } from './deadlines.ts';
 
+const MAX_TASK_TOKENS = 1024;
+
 /** An answer as it goes to whoever asked: its text and what that says. */
 export interface Answer {
   text: string | Buffer;
@@ -15,6 +17,8 @@ export class PendingRequest implements OutgoingRequest {
   readonly method: string;
   readonly body: Buffer | string;
   readonly progressToken: MessageId | undefined;
+  /** Its answer only says that a task has begun; progress goes on under the same token (MCP 2025-11-25, Tasks). */
+  readonly isTask: boolean;
   settled = false;
   abort: ((error: DrawbridgeError) => void) | undefined;
   sessionId: string | undefined;
@@ -37,6 +41,7 @@ export class PendingRequest implements OutgoingRequest {
     this.method = request.method;
     this.body = request.body;
     this.progressToken = progressTokenOf(request.params);
+    this.isTask = isObject(request.params) && isObject(request.params.task);
     this.#onAnswer = onAnswer;
     this.#limits = limitsFor(request.method, timeout);
     this.deadline = performance.now() + this.#limits.answer;
@@ -79,6 +84,7 @@ export class PendingRequest implements OutgoingRequest {
 export class PendingRequests {
   readonly #byId = new Map<MessageId, PendingRequest>();
   readonly #byToken = new Map<MessageId, PendingRequest>();
+  readonly #taskTokens = new Set<MessageId>();
 
   get size(): number {
     return this.#byId.size;
@@ -89,7 +95,7 @@ export class PendingRequests {
   }
 
   hasProgressToken(token: unknown): boolean {
-    return this.#byToken.has(token as MessageId);
+    return this.#byToken.has(token as MessageId) || this.#taskTokens.has(token as MessageId);
   }
 
   add(request: PendingRequest): void {
@@ -100,8 +106,15 @@ export class PendingRequests {
   remove(request: PendingRequest): void {
     if (this.#byId.get(request.id) === request) this.#byId.delete(request.id);
     const { progressToken } = request;
+    if (progressToken !== undefined && request.isTask) this.#keepTaskToken(progressToken);
     if (progressToken !== undefined && this.#byToken.get(progressToken) === request)
       this.#byToken.delete(progressToken);
+  }
+
+  #keepTaskToken(token: MessageId): void {
+    this.#taskTokens.add(token);
+    const [oldest] = this.#taskTokens;
+    if (this.#taskTokens.size > MAX_TASK_TOKENS && oldest !== undefined) this.#taskTokens.delete(oldest);
   }
 
   [Symbol.iterator](): IterableIterator<PendingRequest> {

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { FlowControl } from '../remote/body.ts';
+import { sleep } from '../remote/retry.ts';
 
 /** So much may wait for the client to read before the network is read no further. */
 const HIGH_WATER = 1024 * 1024;
@@ -59,15 +60,12 @@ export class StdoutWriter implements FlowControl {
     this.#waiting.push(resume);
   }
 
-  /** Resolves when everything is written, or can't be. */
-  async end(): Promise<void> {
+  /** Resolves when everything is written, or can't be, at the latest after `timeout` milliseconds. */
+  async end(timeout: number): Promise<void> {
     this.#flush();
     if (this.#broken || this.#output.writableLength === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#output.once('drain', resolve);
-      this.#output.once('close', resolve);
-      this.#output.once('error', () => resolve());
-    });
+    const done = new Promise<void>((resolve) => this.#output.write('', () => resolve()));
+    await Promise.race([done, sleep(timeout)]);
   }
 
   #flush(): void {

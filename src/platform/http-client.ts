@@ -69,16 +69,22 @@ export class HttpClient {
       path,
       headers: cookie ? { ...headers, cookie: joinCookies(headers, cookie) } : headers,
     });
-    const timer = setTimeout(() => {
-      const waited = `${this.#settings.connectTimeout / 1000} s`;
-      request.destroy(this.#unreachable(`it did not accept the connection within ${waited}`));
-    }, this.#settings.connectTimeout);
-    const connected = () => {
+    let timer: NodeJS.Timeout | undefined;
+    const limitConnecting = (): void => {
+      timer ??= setTimeout(() => {
+        const waited = `${this.#settings.connectTimeout / 1000} s`;
+        request.destroy(this.#unreachable(`it did not accept the connection within ${waited}`));
+      }, this.#settings.connectTimeout);
+    };
+    const connected = (): void => {
       clearTimeout(timer);
       onConnected();
     };
+    // A proxy's agent has no socket to show before the proxy has connected it.
+    if (this.#proxyName !== undefined) limitConnecting();
     request.once('socket', (socket: Socket) => {
       if (!socket.connecting) return connected();
+      limitConnecting();
       socket.setKeepAlive(true, TCP_PROBE_AFTER);
       socket.once(
         this.#base.protocol === 'https:' && !this.#proxyName ? 'secureConnect' : 'connect',

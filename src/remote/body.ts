@@ -87,7 +87,9 @@ export function readChunks(
     });
     body.on('end', resolve);
     body.on('error', reject);
-    body.on('close', () => reject(new Error('closed')));
+    body.on('close', () => {
+      if (!body.readableEnded) reject(new Error('closed'));
+    });
   });
 }
 

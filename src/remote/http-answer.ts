@@ -56,7 +56,13 @@ export function isModernError(error: ErrorAnswer['error'] | undefined): boolean 
 export function statusError(response: ErrorResponse, target: string): DrawbridgeError {
   const { status } = response;
   const retryAfter = parseRetryAfter(response.headers['retry-after']);
-  const details: ErrorDetails = { status, url: target, ...remoteDetails(response) };
+  const remote = remoteBody(response);
+  const details: ErrorDetails = {
+    status,
+    url: target,
+    ...headerDetails(response),
+    ...(remote !== undefined && { remote }),
+  };
   if (status === 401 || status === 403) {
     const what = status === 401 ? 'wants a sign-in or an API key' : 'refuses this access (403)';
     return new DrawbridgeError(
@@ -74,13 +80,12 @@ export function statusError(response: ErrorResponse, target: string): Drawbridge
   return new DrawbridgeError('http-status', `${target} answered with HTTP status ${status}${hint}`, details);
 }
 
-/** What an error answer's headers and body tell beside its status: the delay, the limits, the id to quote to support. */
-export function remoteDetails({ headers, body, rpcError }: ErrorResponse): ErrorDetails {
+/** What an error answer's headers tell beside its status: the delay, the limits, the id to quote to support. */
+export function headerDetails({ headers }: ErrorResponse): ErrorDetails {
   const retryAfter = parseRetryAfter(headers['retry-after']);
   const requestId =
     headers['request-id'] ?? headers['x-request-id'] ?? headers['x-amzn-requestid'] ?? headers['cf-ray'];
   const limits = Object.entries(headers).filter(([name]) => /^(x-)?ratelimit-|-ratelimit-/.test(name));
-  const remote = rpcError === undefined ? remoteBody(body) : undefined;
   return {
     ...(retryAfter !== undefined && { retryAfter }),
     ...(requestId !== undefined && { requestId: displayText(String(requestId)) }),
@@ -89,11 +94,15 @@ export function remoteDetails({ headers, body, rpcError }: ErrorResponse): Error
         limits.slice(0, 20).map(([name, value]) => [name, displayText(String(value))]),
       ),
     }),
-    ...(remote !== undefined && { remote }),
   };
 }
 
-function remoteBody(body: string): JsonValue | undefined {
+/** What the remote itself said: its structured error, or the start of its text. */
+function remoteBody({ body, rpcError }: ErrorResponse): JsonValue | undefined {
+  if (rpcError) {
+    const { code, message } = rpcError;
+    return displayJson(body.length <= MAX_REMOTE_JSON ? (rpcError as JsonValue) : { code, message });
+  }
   const value = body.length <= MAX_REMOTE_JSON ? parseJson(body) : undefined;
   if (typeof value === 'object' && value !== null) return displayJson(value as JsonValue);
   return displayText(body, MAX_REMOTE_TEXT) || undefined;

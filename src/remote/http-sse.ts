@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Exchange } from '../platform/http-client.ts';
 import { decodedBody, readChunks, readStart } from './body.ts';
-import { isEventStream, parseErrorResponse, remoteDetails, statusError } from './http-answer.ts';
+import { headerDetails, isEventStream, parseErrorResponse, statusError } from './http-answer.ts';
 import { deliver } from './message-reader.ts';
 import { commonHeaders, postHeaders, streamHeaders } from './request-headers.ts';
 import { type ServerSentEvent, SseReader } from './sse-reader.ts';
@@ -114,7 +114,7 @@ export class HttpSse implements RemoteTransport {
     const { rpcError } = refusal;
     const answer = rpcError && {
       status,
-      error: { ...rpcError, data: rpcError.data ?? { status, ...remoteDetails(refusal) } },
+      error: { ...rpcError, data: rpcError.data ?? { status, ...headerDetails(refusal) } },
     };
     return { kind: 'failed', error, mayHaveRun: status >= 500, answer };
   }
@@ -160,10 +160,10 @@ export class HttpSse implements RemoteTransport {
       const onEvent = ({ type, data }: ServerSentEvent): void => {
         if (endpoint === undefined) {
           if (type !== 'endpoint') throw this.#noEndpoint();
-          endpoint = this.#endpointPath(data);
+          endpoint = this.#endpointPath(data.toString());
           return resolve(endpoint);
         }
-        if (type !== 'message' || data === '') return;
+        if (type !== 'message' || data.length === 0) return;
         if (!deliver(data, sink)) log.warn('event is no JSON, dropped');
         for (const [request, settle] of this.#waiting) {
           if (request.settled) settle({ kind: 'done' });

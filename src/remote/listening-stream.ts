@@ -96,7 +96,7 @@ export class ListeningStream {
         this.#retry = clampRetry(milliseconds);
       },
       onEvent: ({ type, data }) => {
-        if (type !== 'message' || data === '') return;
+        if (type !== 'message' || data.length === 0) return;
         if (!deliver(data, sink)) log.warn('event is no JSON, dropped');
       },
     });

@@ -3,7 +3,8 @@ import { DrawbridgeError } from '../errors.ts';
 export interface ServerSentEvent {
   /** The event's type; "message" where the stream names none. */
   type: string;
-  data: string;
+  /** Text, or the bytes of it where they are many. */
+  data: string | Buffer;
   /** The last event id of the stream at this event; undefined before the first. */
   id: string | undefined;
 }
@@ -18,6 +19,8 @@ export interface SseReaderOptions {
 
 const LF = 10;
 const CR = 13;
+/** A line that is longer than this is kept as bytes: making text of it and bytes again takes longer than reading it. */
+const LONG_LINE = 256 * 1024;
 
 /**
  * Reads server-sent events (WHATWG HTML, section 9.2.6).
@@ -32,7 +35,7 @@ export class SseReader {
   #atStart = true;
   #endedWithCr = false;
   #type = '';
-  #data: string | undefined;
+  #data: string | Buffer | undefined;
   #dataLength = 0;
   #id: string | undefined;
 
@@ -44,12 +47,24 @@ export class SseReader {
   push(chunk: Buffer): void {
     const end = Math.max(chunk.lastIndexOf(LF), chunk.lastIndexOf(CR)) + 1;
     if (end === 0) return this.#keep(chunk);
-    const head = chunk.subarray(0, end);
-    const lines = this.#unfinished.length > 0 ? Buffer.concat([...this.#unfinished, head]) : head;
-    this.#unfinished = [];
-    this.#unfinishedBytes = 0;
+    const lines = this.#finish(chunk.subarray(0, end));
     if (end < chunk.length) this.#keep(chunk.subarray(end));
     this.#readLines(lines.toString());
+  }
+
+  /** @returns whole lines: what was unfinished, with what ends it */
+  #finish(head: Buffer): Buffer {
+    const pieces = this.#unfinished;
+    if (pieces.length === 0) return head;
+    const isLong = this.#unfinishedBytes > LONG_LINE && pieces[0]?.toString('latin1', 0, 6) === 'data: ';
+    this.#unfinished = [];
+    this.#unfinishedBytes = 0;
+    if (!isLong || this.#data !== undefined) return Buffer.concat([...pieces, head]);
+    const lineEnd = head.findIndex((byte) => byte === LF || byte === CR);
+    this.#data = Buffer.concat([...pieces, head.subarray(0, lineEnd)]).subarray(6);
+    this.#dataLength = this.#data.length;
+    this.#endedWithCr = head[lineEnd] === CR;
+    return head.subarray(lineEnd + 1);
   }
 
   #keep(bytes: Buffer): void {
@@ -65,7 +80,7 @@ export class SseReader {
     this.#atStart = false;
     // A CRLF may be cut between two chunks: the LF then belongs to the line that is already read.
     if (this.#endedWithCr && text.charCodeAt(at) === LF) at++;
-    this.#endedWithCr = text.charCodeAt(text.length - 1) === CR;
+    if (text.length > 0) this.#endedWithCr = text.charCodeAt(text.length - 1) === CR;
 
     let cr = text.indexOf('\r', at);
     while (at < text.length) {

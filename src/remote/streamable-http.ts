@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
-import type { Exchange } from '../platform/http-client.ts';
+import type { Exchange, Headers } from '../platform/http-client.ts';
 import { decodedBody, readBody, readChunks, readStart } from './body.ts';
 import {
+  headerDetails,
   isEventStream,
   isSessionExpired,
   parseErrorResponse,
-  remoteDetails,
   statusError,
 } from './http-answer.ts';
 import { ListeningStream } from './listening-stream.ts';
@@ -35,6 +35,7 @@ export class StreamableHttp implements RemoteTransport {
   readonly #open = new Set<Exchange>();
   #session: Session | undefined;
   #listening: ListeningStream | undefined;
+  #made: { session: Session | undefined; credential: string | undefined; headers: Headers } | undefined;
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -64,7 +65,7 @@ export class StreamableHttp implements RemoteTransport {
       const pending = this.#options.authorizer.credential();
       const credential = typeof pending === 'object' ? await pending : pending;
       if (request?.settled) return { kind: 'done' };
-      const headers = postHeaders(commonHeaders(this.#options.headers, session, credential));
+      const headers = this.#postHeaders(session, credential);
       exchange = this.#track(
         this.#options.client.exchange('POST', this.#options.path, headers, message.body),
       );
@@ -90,6 +91,15 @@ export class StreamableHttp implements RemoteTransport {
       if (exchange) this.#open.delete(exchange);
       if (request) request.abort = undefined;
     }
+  }
+
+  /** They are the same from message to message, as long as session and credential are. */
+  #postHeaders(session: Session | undefined, credential: string | undefined): Headers {
+    const made = this.#made;
+    if (made && made.session === session && made.credential === credential) return made.headers;
+    const headers = postHeaders(commonHeaders(this.#options.headers, session, credential));
+    this.#made = { session, credential, headers };
+    return headers;
   }
 
   async close(timeout: number): Promise<void> {
@@ -198,7 +208,7 @@ export class StreamableHttp implements RemoteTransport {
         cursor.retry = clampRetry(milliseconds);
       },
       onEvent: ({ type, data }) => {
-        if (type !== 'message' || data === '') return;
+        if (type !== 'message' || data.length === 0) return;
         request.alive('stream');
         if (!deliver(data, sink, request)) log.warn('event is no JSON, dropped', { method: request.method });
         if (request.settled) grace ??= setTimeout(() => response.destroy(), STREAM_END_GRACE);
@@ -241,7 +251,7 @@ export class StreamableHttp implements RemoteTransport {
     const { rpcError } = refusal;
     const answer = rpcError && {
       status,
-      error: withDetails(rpcError, { status, ...remoteDetails(refusal) }),
+      error: withDetails(rpcError, { status, ...headerDetails(refusal) }),
     };
     if (status === 429 || status === 503) {
       return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
