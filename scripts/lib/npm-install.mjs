@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
  * Install scripts run only where `scripts` says so. Rejects with npm's own reason.
  */
 export async function install(spec, folder, { scripts = false } = {}) {
-  const [name, version] = parts(spec);
+  const [name, version] = nameAndVersion(spec);
   if ((await installedVersion(name, folder)) === version) return;
   await mkdir(folder, { recursive: true });
   // A package of its own: npm would else take the one above it for the place to install to.
@@ -31,7 +31,7 @@ export async function installedVersion(name, folder) {
 }
 
 /** `@scope/name@1.2.3` as its name and its version. */
-export function parts(spec) {
+export function nameAndVersion(spec) {
   const at = spec.lastIndexOf('@');
   return [spec.slice(0, at), spec.slice(at + 1)];
 }

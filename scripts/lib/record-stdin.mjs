@@ -1,6 +1,5 @@
 // Stands between a client and the bridge and writes down, byte for byte, what the client sends:
 //   node record-stdin.mjs <file> <command> [arguments]
-// The file holds one line for each line of the client, the start of the file tells the size limit's end.
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 

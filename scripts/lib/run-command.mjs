@@ -1,17 +1,20 @@
 import { execFile, spawn } from 'node:child_process';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 
 /**
- * Runs a command to its end, at most `ms` milliseconds, and gives what it printed on both streams.
- * `input` is written to its stdin, which is closed at once; without it there is no stdin.
- * Rejects, with the last lines printed, where the command ends badly, or without having printed what `expected`,
- * a regular expression, asks for.
+ * Runs a command to its end, at most `ms` milliseconds, and gives what it printed on stdout. It has no stdin.
+ * Rejects, with the last lines printed, where the command ends badly, or without having printed, on either stream,
+ * what `expected`, a regular expression, asks for.
  */
 export async function run(command, args, { env, cwd, ms = 60_000, expected = /^/ }) {
   const started = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  started.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
   const output = await ended(started, ms);
   if (!expected.test(output)) throw new Error(`did not print ${expected}: ${lastLines(output)}`);
-  return output;
+  return stdout;
 }
 
 /**
@@ -40,9 +43,7 @@ export async function converse(command, args, { env, cwd, ms = 60_000 }, talk) {
       waiting.set(++id, resolve);
       send({ id, method, params });
     });
-  const early = end.then(
-    (output) => Promise.reject(new Error(`ended too early: ${lastLines(output)}`)),
-  );
+  const early = end.then((output) => Promise.reject(new Error(`ended too early: ${lastLines(output)}`)));
   try {
     return await Promise.race([talk(request, (method) => send({ method })), early]);
   } finally {
@@ -54,7 +55,9 @@ export async function converse(command, args, { env, cwd, ms = 60_000 }, talk) {
 
 /** Every running process, as `[pid, command line]`. Empty where there is no `ps`. */
 export async function processes() {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,args=']).catch(() => ({ stdout: '' }));
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,args=']).catch(() => ({
+    stdout: '',
+  }));
   return stdout
     .split('\n')
     .map((line) => /^\s*(\d+) (.*)$/.exec(line))
@@ -74,8 +77,9 @@ function ended(child, ms) {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      if (code === 0) resolve(output);
-      else reject(new Error(`ended with ${code ?? signal}: ${lastLines(output)}`));
+      const plain = stripVTControlCharacters(output);
+      if (code === 0) resolve(plain);
+      else reject(new Error(`ended with ${code ?? signal}: ${lastLines(plain)}`));
     });
   });
 }

@@ -28,16 +28,17 @@ export class ScriptedModel {
     let text = '';
     for await (const chunk of request) text += chunk;
     const body = text === '' ? {} : JSON.parse(text);
-    if (process.env.MODEL_LOG) { const fs = await import('node:fs'); fs.appendFileSync(process.env.MODEL_LOG, `${request.method} ${request.url} ${text}\n`); }
     if (/\/messages\b/.test(request.url)) return anthropic(body, this.#call, response);
-    if (/:(streamG|g)enerateContent/.test(request.url)) return google(body, this.#call, request.url, response);
+    if (/:(streamG|g)enerateContent/.test(request.url))
+      return google(body, this.#call, request.url, response);
     response.writeHead(404, { 'Content-Type': 'application/json' }).end('{"error":{"message":"not served"}}');
   }
 }
 
 function anthropic(body, { tool, args }, response) {
   const offered = body.tools?.find(({ name }) => name.endsWith(tool));
-  const results = body.messages?.flatMap(({ content }) => content).filter(({ type }) => type === 'tool_result') ?? [];
+  const results =
+    body.messages?.flatMap(({ content }) => content).filter(({ type }) => type === 'tool_result') ?? [];
   const calls = offered !== undefined && results.length === 0;
   const block = calls
     ? { type: 'tool_use', id: 'toolu_1', name: offered.name, input: {} }

@@ -24,6 +24,7 @@ import type { Settings } from '../settings.ts';
 import { ClientMessages } from './client-messages.ts';
 import { DeadlineWatch } from './deadlines.ts';
 import { Forwarder } from './forwarder.ts';
+import { InitializeGate } from './initialize-gate.ts';
 import { cancellation, cancelled, pong, withId } from './message-text.ts';
 import { type Answer, PendingRequest, PendingRequests } from './pending-requests.ts';
 import { RequestQueue } from './request-queue.ts';
@@ -57,11 +58,10 @@ export class Bridge implements RemoteSink {
   readonly #toolFilter: ToolFilter;
   readonly #recovery: SessionRecovery;
   readonly #forwarder: Forwarder;
+  readonly #gate: InitializeGate;
   /** Messages that have no answer and are still on their way. */
   readonly #posting = new Set<Promise<unknown>>();
   #transport: RemoteTransport;
-  /** While the handshake is under way, everything else waits for it. */
-  #handshake: Promise<unknown> | undefined;
   #lastId = 0;
   #idPrefix: string | undefined;
   #closing = false;
@@ -85,6 +85,7 @@ export class Bridge implements RemoteSink {
       onContractBroken: (error) => options.onEnd(error),
       log,
     });
+    this.#gate = new InitializeGate(() => this.#transport, this.#recovery);
     this.#forwarder = new Forwarder({
       transport: () => this.#transport,
       fallBack: settings.transport === 'auto' ? () => this.#fallBack() : undefined,
@@ -159,10 +160,11 @@ export class Bridge implements RemoteSink {
     this.#deadlines.start();
     if (method === 'initialize') {
       this.#recovery.remember(body);
-      this.#holdFor(
+      this.#gate.noteCapabilities(params);
+      this.#gate.hold(
         this.#forwarder.initialize(request).catch((error) => request.fail(asDrawbridgeError(error))),
       );
-    } else if (method === 'ping' && this.#isApart) {
+    } else if (method === 'ping' && this.#gate.isApart) {
       request.answer(pong(id));
     } else {
       this.#queue.push(request);
@@ -185,7 +187,7 @@ export class Bridge implements RemoteSink {
 
   async #process(request: PendingRequest): Promise<void> {
     try {
-      for (let gate = this.#gate; gate && !request.settled; gate = this.#gate) await gate.catch(() => {});
+      await this.#gate.pass(request);
       if (!request.settled) await this.#forwarder.forward(request);
     } catch (error) {
       request.fail(asDrawbridgeError(error));
@@ -203,10 +205,10 @@ export class Bridge implements RemoteSink {
     const post = this.#afterGate(() => this.#forwarder.post({ body, method }));
     if (method !== 'notifications/initialized') return;
     // Some servers refuse whatever overtakes this one.
-    this.#holdFor(
+    this.#gate.hold(
       post.then((outcome) => {
         this.#recovery.confirmed(body, outcome?.kind === 'done');
-        if (outcome?.kind === 'done') this.#transport.listen();
+        if (outcome?.kind === 'done') this.#gate.listen();
       }),
     );
   }
@@ -232,8 +234,8 @@ export class Bridge implements RemoteSink {
 
   /** Sends what has no answer, in its turn. */
   #afterGate<T>(send: () => Promise<T>): Promise<T | undefined> {
-    const gate = this.#gate;
-    const sent = (gate ? gate.catch(() => {}).then(send) : send()).catch((error: unknown) => {
+    const gate = this.#gate.closed;
+    const sent = (gate ? gate.then(send) : send()).catch((error: unknown) => {
       this.#log.warn('message not delivered', { reason: asDrawbridgeError(error).reason });
       return undefined;
     });
@@ -316,22 +318,6 @@ export class Bridge implements RemoteSink {
   }
 
   // ---- both ------------------------------------------------------------------------------------------------------
-
-  get #gate(): Promise<unknown> | undefined {
-    return this.#handshake ?? this.#recovery.running;
-  }
-
-  /** Whether no session stands at the moment, so that a ping would only tell about the bridge. */
-  get #isApart(): boolean {
-    return this.#gate !== undefined || this.#transport.session === undefined;
-  }
-
-  #holdFor(work: Promise<unknown>): void {
-    this.#handshake = work;
-    void work.finally(() => {
-      if (this.#handshake === work) this.#handshake = undefined;
-    });
-  }
 
   #expire(request: PendingRequest, error: DrawbridgeError): void {
     const wasSent =

@@ -135,7 +135,7 @@ export class SessionRecovery {
     const outcome = await transport().send({ body: initialized, method: 'notifications/initialized' });
     if (outcome.kind !== 'done') throw outcome.error;
     this.#established = true;
-    transport().listen();
+    await transport().listen();
     for (const body of [this.#logLevel, ...this.#subscriptions.values()]) {
       if (body === undefined) continue;
       await this.#sendOwn(body, 'logging/setLevel').catch((error: unknown) => {

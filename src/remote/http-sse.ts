@@ -45,7 +45,7 @@ export class HttpSse implements RemoteTransport {
   }
 
   /** The one stream of this transport is open from the start. */
-  listen(): void {}
+  async listen(): Promise<void> {}
 
   async send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome> {
     const request = isRequest(message) ? message : undefined;

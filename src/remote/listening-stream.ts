@@ -10,6 +10,7 @@ import type { Session, TransportOptions } from './transport.ts';
 
 /** A stream that lasted this long was sound: the next break is a first one again. */
 const SOUND_AFTER = 30_000;
+const OPENING_LIMIT = 1_000;
 
 /**
  * The GET stream of a session, on which the server says what nobody asked: list changes, updates, its own requests.
@@ -23,11 +24,18 @@ export class ListeningStream {
   #lastEventId: string | undefined;
   #retry: number | undefined;
   #wasOpen = false;
+  #opened!: () => void;
+  /** Resolves when the stream stands for the first time or will not, at the latest after a second. */
+  readonly settled: Promise<unknown>;
 
   constructor(options: TransportOptions, session: Session) {
     this.#options = options;
     this.#session = session;
-    void this.#run();
+    const opened = new Promise<void>((resolve) => {
+      this.#opened = resolve;
+    });
+    this.settled = Promise.race([opened, sleep(OPENING_LIMIT, this.#closed.signal)]);
+    void this.#run().finally(this.#opened);
   }
 
   close(): void {
@@ -63,6 +71,7 @@ export class ListeningStream {
     const status = response.statusCode ?? 0;
     if (status === 200 && isEventStream(response)) {
       this.#wasOpen = true;
+      this.#opened();
       await this.#read(await decodedBody(response));
       return { retryAfter: undefined };
     }

@@ -51,9 +51,10 @@ export class StreamableHttp implements RemoteTransport {
     this.#session = session;
   }
 
-  listen(): void {
-    if (!this.#session || this.#listening) return;
-    this.#listening = new ListeningStream(this.#options, this.#session);
+  async listen(): Promise<void> {
+    if (!this.#session) return;
+    this.#listening ??= new ListeningStream(this.#options, this.#session);
+    await this.#listening.settled;
   }
 
   async send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome> {

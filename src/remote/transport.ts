@@ -86,8 +86,12 @@ export interface RemoteTransport {
   /** Begins to use a session that `initialize` has opened; undefined forgets the one there was. */
   useSession(session: Session | undefined): void;
   readonly session: Session | undefined;
-  /** Opens the stream for what the server says unasked; without effect where there is none. */
-  listen(): void;
+  /**
+   * Opens the stream for what the server says unasked, where there is one.
+   *
+   * @returns resolves when it stands, or is known not to come, at the latest after a second
+   */
+  listen(): Promise<void>;
   /** Ends streams and session. Resolves within `timeout` milliseconds. */
   close(timeout: number): Promise<void>;
 }

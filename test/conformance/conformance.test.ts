@@ -8,7 +8,7 @@ import { type Check, runScenario } from './suite.ts';
  */
 const scenarios: Record<string, Record<string, number>> = {
   '2025-11-25': {
-    initialize: 2,
+    initialize: 1,
     tools_call: 2,
     'elicitation-sep1034-client-defaults': 5,
     'sse-retry': 3,

@@ -22,7 +22,8 @@ export interface Outcome {
   output: string;
 }
 
-const manifest = createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json');
+const require = createRequire(import.meta.url);
+const manifest = require.resolve('@modelcontextprotocol/conformance/package.json');
 const suiteFile = join(dirname(manifest), 'dist', 'index.js');
 const clientFile = fileURLToPath(new URL('client.mjs', import.meta.url));
 

@@ -1,0 +1,67 @@
+import { isObject } from '../jsonrpc.ts';
+import type { RemoteTransport } from '../remote/transport.ts';
+import type { PendingRequest } from './pending-requests.ts';
+import type { SessionRecovery } from './session-recovery.ts';
+
+/**
+ * Requests in whose course a server may ask the client something. Some servers ask on the listening stream, and drop
+ * the question where that is not open yet.
+ */
+const mayAsk = /^(tools\/call|prompts\/get|resources\/read|completion\/complete)$/;
+
+/**
+ * Holds messages back while the handshake is under way: on stdio they come in order, but each travels on a connection
+ * of its own, and some servers refuse what overtakes `notifications/initialized`.
+ */
+export class InitializeGate {
+  readonly #transport: () => RemoteTransport;
+  readonly #recovery: SessionRecovery;
+  #handshake: Promise<unknown> | undefined;
+  #listening: Promise<void> | undefined;
+  #answersRequests = false;
+
+  constructor(transport: () => RemoteTransport, recovery: SessionRecovery) {
+    this.#transport = transport;
+    this.#recovery = recovery;
+  }
+
+  /** What is waited for; undefined where nothing is, so that a message need not lose a turn. Never rejects. */
+  get closed(): Promise<unknown> | undefined {
+    return this.#handshake ?? this.#recovery.running?.catch(() => {});
+  }
+
+  /** Whether no session stands at the moment, so that a ping would only tell about the bridge. */
+  get isApart(): boolean {
+    return this.closed !== undefined || this.#transport().session === undefined;
+  }
+
+  /** Closes the gate until `work` is done, which must not reject. */
+  hold(work: Promise<unknown>): void {
+    this.#handshake = work;
+    void work.then(() => {
+      if (this.#handshake === work) this.#handshake = undefined;
+    });
+  }
+
+  /** @param params those of the client's `initialize`, which tell whether it answers requests of the server's */
+  noteCapabilities(params: unknown): void {
+    const capabilities = isObject(params) && isObject(params.capabilities) ? params.capabilities : {};
+    this.#answersRequests = ['elicitation', 'sampling', 'roots'].some((name) => name in capabilities);
+  }
+
+  /** Opens the listening stream. */
+  listen(): void {
+    const listening = this.#transport()
+      .listen()
+      .then(() => {
+        this.#listening = undefined;
+      });
+    if (this.#answersRequests) this.#listening = listening;
+  }
+
+  /** Resolves when a request may go. */
+  async pass(request: PendingRequest): Promise<void> {
+    for (let gate = this.closed; gate && !request.settled; gate = this.closed) await gate;
+    if (this.#listening && mayAsk.test(request.method)) await this.#listening;
+  }
+}
