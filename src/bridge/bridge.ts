@@ -12,7 +12,6 @@ import {
 import type { Logger } from '../logger.ts';
 import type { HttpClient } from '../platform/http-client.ts';
 import { sleep } from '../remote/retry.ts';
-import { StreamableHttp } from '../remote/streamable-http.ts';
 import type {
   OutgoingRequest,
   RemoteSink,
@@ -38,6 +37,8 @@ export interface BridgeOptions {
   settings: Settings;
   client: HttpClient;
   authorizer: Authorizer;
+  /** Makes the transport to begin with. */
+  createTransport: (options: TransportOptions) => RemoteTransport;
   log: Logger;
   input: Readable;
   output: Writable;
@@ -70,7 +71,7 @@ export class Bridge implements RemoteSink {
     const { settings, log } = options;
     this.#options = options;
     this.#log = log;
-    this.#transport = new StreamableHttp(this.#transportOptions());
+    this.#transport = options.createTransport(this.#transportOptions());
     this.#toolFilter = new ToolFilter(settings.tools);
     this.#serverRequests = new ServerRequests(() => this.#newId());
     this.#recovery = new SessionRecovery({
@@ -113,11 +114,6 @@ export class Bridge implements RemoteSink {
     });
   }
 
-  /** Pins HTTP+SSE, before anything is read. */
-  async useOlderTransport(): Promise<void> {
-    await this.#fallBack();
-  }
-
   /**
    * Ends the crossing: answers that are still to come are waited for, the session is ended, everything is written.
    *
@@ -144,7 +140,11 @@ export class Bridge implements RemoteSink {
 
   // ---- from the client -------------------------------------------------------------------------------------------
 
-  #acceptRequest(message: JsonRpcRequest, body: Buffer, deliver: (answer: Answer | undefined) => void): void {
+  #acceptRequest(
+    message: JsonRpcRequest,
+    body: string | Buffer,
+    deliver: (answer: Answer | undefined) => void,
+  ): void {
     const { id, method, params } = message;
     const request: PendingRequest = new PendingRequest(
       { id, method, params, body },
@@ -193,13 +193,15 @@ export class Bridge implements RemoteSink {
       request.fail(asDrawbridgeError(error));
     }
     // A transport must not forget a request; if it does, the client is told rather than left waiting.
-    request.fail(
-      new DrawbridgeError('internal', 'The request was sent, and its answer was lost in the bridge.'),
-    );
+    if (!request.settled) {
+      request.fail(
+        new DrawbridgeError('internal', 'The request was sent, and its answer was lost in the bridge.'),
+      );
+    }
     this.#throttle();
   }
 
-  #acceptNotification(message: JsonRpcNotification, body: Buffer): void {
+  #acceptNotification(message: JsonRpcNotification, body: string | Buffer): void {
     const { method, params } = message;
     if (method === 'notifications/cancelled') return this.#cancel(params, body);
     const post = this.#afterGate(() => this.#forwarder.post({ body, method }));
@@ -213,7 +215,7 @@ export class Bridge implements RemoteSink {
     );
   }
 
-  #cancel(params: unknown, body: Buffer): void {
+  #cancel(params: unknown, body: string | Buffer): void {
     const id = isObject(params) ? params.requestId : undefined;
     const request = this.#pending.get(id as MessageId);
     // `initialize` can't be cancelled (MCP 2025-11-25, Cancellation); what is not in flight needs no word.
@@ -226,7 +228,7 @@ export class Bridge implements RemoteSink {
     void post.then(() => abort(new DrawbridgeError('shutting-down', 'Cancelled.')));
   }
 
-  #acceptResponse(message: JsonRpcResponse, line: Buffer): void {
+  #acceptResponse(message: JsonRpcResponse, line: string | Buffer): void {
     const body = this.#serverRequests.answer(message, line);
     if (body === undefined) return this.#log.debug('answer to nothing that was asked, dropped');
     void this.#afterGate(() => this.#forwarder.post({ body, method: undefined }));

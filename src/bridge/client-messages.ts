@@ -15,14 +15,21 @@ import { type Answer, errorAnswer } from './pending-requests.ts';
 
 export interface ClientMessageHandlers {
   /** @param deliver takes the answer; undefined where there will be none */
-  onRequest(request: JsonRpcRequest, body: Buffer, deliver: (answer: Answer | undefined) => void): void;
-  onNotification(notification: JsonRpcNotification, body: Buffer): void;
-  onResponse(response: JsonRpcResponse, body: Buffer): void;
+  onRequest(
+    request: JsonRpcRequest,
+    body: string | Buffer,
+    deliver: (answer: Answer | undefined) => void,
+  ): void;
+  onNotification(notification: JsonRpcNotification, body: string | Buffer): void;
+  onResponse(response: JsonRpcResponse, body: string | Buffer): void;
   isInFlight(id: MessageId): boolean;
   /** Whether the revision that was negotiated has batches: 2025-03-26 only. */
   hasBatches(): boolean;
   write(text: string | Buffer): void;
 }
+
+/** A shorter message goes on as text, which node:http sends in one piece with the headers; a longer one as its bytes. */
+const KEEP_BYTES_FROM = 64 * 1024;
 
 /** Reads the client's lines as messages, and answers the ones that are none (JSON-RPC 2.0 section 5.1). */
 export class ClientMessages {
@@ -44,7 +51,7 @@ export class ClientMessages {
       return this.#refuse(null, 'invalid-json', 'The message is not valid JSON.');
     }
     if (Array.isArray(value)) this.#readBatch(value, text);
-    else this.#accept(classify(value), line);
+    else this.#accept(classify(value), line.length < KEEP_BYTES_FROM ? text : line);
   }
 
   refuseOversized(id: MessageId | null): void {
@@ -61,12 +68,12 @@ export class ClientMessages {
     const spans = findElements(text);
     values.forEach((value, index) => {
       const { start, end } = spans[index] as Span;
-      this.#accept(classify(value), Buffer.from(text.slice(start, end)), batch);
+      this.#accept(classify(value), text.slice(start, end), batch);
     });
     batch.complete();
   }
 
-  #accept(message: JsonRpcMessage, line: Buffer, batch?: Batch): void {
+  #accept(message: JsonRpcMessage, line: string | Buffer, batch?: Batch): void {
     const { onRequest, onNotification, onResponse, isInFlight, write } = this.#handlers;
     const deliver = batch?.expect() ?? ((answer: Answer | undefined) => answer && write(answer.text));
     switch (message.kind) {

@@ -5,11 +5,14 @@ import type { Answer } from './pending-requests.ts';
 /** The few messages that the bridge writes or mends itself. */
 
 /** Some clients write `"params": null`, which no server takes; an empty object is what they mean. */
-export function withoutNullParams(message: JsonRpcRequest | JsonRpcNotification, line: Buffer): Buffer {
+export function withoutNullParams(
+  message: JsonRpcRequest | JsonRpcNotification,
+  line: string | Buffer,
+): string | Buffer {
   if (message.params !== null) return line;
   const text = line.toString();
   const span = findMember(text, 'params');
-  return span ? Buffer.from(replaceAt(text, span, '{}')) : line;
+  return span ? replaceAt(text, span, '{}') : line;
 }
 
 export function withId(text: string, id: MessageId): string {

@@ -37,7 +37,7 @@ export class ServerRequests {
   }
 
   /** @returns the client's answer as the remote is to get it; undefined where nothing like it was asked */
-  answer(response: JsonRpcResponse, text: Buffer): Buffer | string | undefined {
+  answer(response: JsonRpcResponse, text: string | Buffer): string | Buffer | undefined {
     const request = response.id === null ? undefined : this.#open.get(response.id);
     if (!request || response.id === null) {
       if (response.id !== null) this.#stale.delete(response.id);

@@ -4,6 +4,7 @@ import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
 import { Logger } from '../logger.ts';
 import { HttpClient } from '../platform/http-client.ts';
 import { watchForEnd } from '../platform/lifetime.ts';
+import { StreamableHttp } from '../remote/streamable-http.ts';
 import type { Settings } from '../settings.ts';
 
 /** Requests that run when the client closes stdin may still be answered within this time, in milliseconds. */
@@ -24,6 +25,8 @@ export async function runBridge(settings: Settings): Promise<number> {
 
   const authorizer = await createAuthorizer(settings, log);
   const client = await HttpClient.create(settings.url, settings.network);
+  const Transport =
+    settings.transport === 'sse' ? (await import('../remote/http-sse.ts')).HttpSse : StreamableHttp;
   const exitCode = await new Promise<number>((resolve) => {
     let ending = false;
     const end = async (code: number, patience: number): Promise<void> => {
@@ -44,6 +47,7 @@ export async function runBridge(settings: Settings): Promise<number> {
       settings,
       client,
       authorizer,
+      createTransport: (given) => new Transport(given),
       log,
       input: process.stdin,
       output: process.stdout,
@@ -54,7 +58,6 @@ export async function runBridge(settings: Settings): Promise<number> {
       log.error('unexpected failure', describeCrash(error));
       void end(1, 0);
     });
-    if (settings.transport === 'sse') void bridge.useOlderTransport();
   });
   await log.flush();
   return exitCode;
