@@ -1,10 +1,10 @@
 // Who is measured: how each is found, prepared and started.
 import { existsSync, mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DirectClient } from './direct-client.mjs';
-import { npm, temporaryFolder } from './processes.mjs';
+import { makeFolder, npm, temporaryFolder } from './processes.mjs';
 import { StdioClient } from './stdio-client.mjs';
 
 export const repository = fileURLToPath(new URL('..', import.meta.url));
@@ -56,7 +56,15 @@ async function installMcpRemote({ install }) {
 async function buildSubject({ build }) {
   if (build && existsSync(join(repository, 'src', 'main.ts'))) await npm(['run', 'build'], repository);
   if (!existsSync(join(repository, 'dist', 'main.js'))) throw new Error('dist/main.js is missing');
-  return join(repository, 'bin', 'mcp-drawbridge.js');
+  // A build that someone starts during the bench would take the chunks away from running bridges. The copy is
+  // within the repository, where it finds what isn't bundled.
+  const cache = join(repository, '.cache');
+  mkdirSync(cache, { recursive: true });
+  const copy = makeFolder(join(cache, 'bench-subject-'));
+  for (const part of ['bin', 'dist', 'package.json']) {
+    await cp(join(repository, part), join(copy, part), { recursive: true });
+  }
+  return join(copy, 'bin', 'mcp-drawbridge.js');
 }
 
 const programs = {
@@ -64,7 +72,8 @@ const programs = {
   'mcp-remote': installMcpRemote,
   [SUBJECT]: buildSubject,
 };
-const extraArguments = { 'mcp-remote': ['--allow-http'] };
+// By default it logs every message; with that switched off it is the strongest it can be.
+const extraArguments = { 'mcp-remote': ['--allow-http', '--silent'] };
 
 /** The contestants that can be had, and one line for each that can't. */
 export async function findContestants(names, options) {

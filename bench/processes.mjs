@@ -6,18 +6,27 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export const HAS_PROC = existsSync('/proc/self/smaps_rollup');
-export const temporaryFolder = mkdtempSync(join(tmpdir(), 'drawbridge-bench-'));
 
 const running = new Set();
+const folders = [];
 let started = 0;
 
 process.on('exit', () => {
   for (const child of running) kill(child);
-  rmSync(temporaryFolder, { recursive: true, force: true, maxRetries: 3 });
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => process.exit(128 + constants.signals[signal]));
 }
+
+/** A new folder that is gone when the bench ends. */
+export function makeFolder(prefix) {
+  const folder = mkdtempSync(prefix);
+  folders.push(folder);
+  return folder;
+}
+
+export const temporaryFolder = makeFolder(join(tmpdir(), 'drawbridge-bench-'));
 
 export function kill(child) {
   try {
@@ -45,7 +54,11 @@ export function start(command, args, { env, cwd, ownGroup = false, shell = false
     child.once('error', (error) => resolve({ code: null, reason: error.message }));
     child.once('exit', (code, signal) => resolve({ code, reason: `ended with ${signal ?? `code ${code}`}` }));
   }).finally(() => running.delete(child));
-  child.lastError = () => readFileSync(errorLog, 'utf8').trim().split('\n').at(-1).slice(0, 200);
+  child.lastError = () => {
+    const lines = readFileSync(errorLog, 'utf8').trim().split('\n');
+    // Of a crash report the line that names the error, and not the version of Node at its end.
+    return (lines.find((line) => /^\w*Error\b.*:/.test(line)) ?? lines.at(-1)).slice(0, 300);
+  };
   child.stdin.on('error', () => {});
   return child;
 }
@@ -59,7 +72,7 @@ export async function stop(child, graceMs = 1500) {
 }
 
 /** Runs a program to its end and returns what it printed. */
-export async function run(command, args, options) {
+async function run(command, args, options) {
   const child = start(command, args, { ...options, ownGroup: true });
   child.stdin.end();
   const chunks = [];

@@ -1,55 +1,14 @@
-// `npm run bench`: measures the bridges side by side and prints one table. The contestants take turns within
-// each repetition, so that a machine that becomes slower does so for all of them.
+// `npm run bench`: measures the bridges side by side and prints one table.
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { findContestants, MCP_REMOTE, SUBJECT } from './contestants.mjs';
 import { figures } from './figures/index.mjs';
+import { measureFigure, PATIENCE } from './measure.mjs';
 import { readOptions, UsageError, usage } from './options.mjs';
 import { startRemote } from './remote.mjs';
 import { evaluate, failures, table } from './table.mjs';
 
-const PATIENCE = 15_000;
-
 const progress = (text) => process.stderr.write(text);
-
-async function measureOnce(figure, contestant, context) {
-  const opened = [];
-  const open = (url) => {
-    const client = contestant.open(url);
-    opened.push(client);
-    return client;
-  };
-  // Installing takes its time and opens no client.
-  const watchdog = setTimeout(() => {
-    for (const client of opened) client.abort(`gave no answer within ${PATIENCE / 1000} s`);
-  }, PATIENCE);
-  try {
-    return await figure.measure({ ...contestant, open }, context);
-  } finally {
-    clearTimeout(watchdog);
-  }
-}
-
-async function measureFigure(figure, contestants, context) {
-  const measured = Object.fromEntries(contestants.map(({ name }) => [name, { samples: [] }]));
-  const attempt = async (contestant) => {
-    const record = measured[contestant.name];
-    // Once is enough to know: the others shouldn't wait for it again.
-    if (record.failure) return;
-    try {
-      record.samples.push(await measureOnce(figure, contestant, context));
-    } catch (error) {
-      record.failure = error.message;
-    }
-  };
-  const rounds = context.quick ? 1 : (context.runs ?? figure.runs);
-  for (let round = 0; round < rounds; round += 1) {
-    const order = contestants.map((_, index) => contestants[(index + round) % contestants.length]);
-    if (figure.together) await Promise.all(order.map(attempt));
-    else for (const contestant of order) await attempt(contestant);
-  }
-  return measured;
-}
 
 // The first start of a program reads its files from the disk and may leave something for the next one.
 async function warmUp(contestants, remote) {
@@ -73,7 +32,7 @@ function describe({ keepCertificates, quick }, load) {
     : 'was not set';
   return [
     `Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, load before ${load}.`,
-    `NODE_EXTRA_CA_CERTS ${certificates}. ${MCP_REMOTE} is started as a file, not by npx, with an empty configuration; what it asks for besides MCP gets 404.`,
+    `NODE_EXTRA_CA_CERTS ${certificates}. ${MCP_REMOTE} is started as a file, not by npx, with an empty configuration and --silent; what it asks for besides MCP gets 404.`,
     'Medians of runs in turn, over loopback. 50 ms away: the server answers each request 50 ms later, and in the second such line the first of a connection no sooner than 100 ms after it was opened.',
     ...(quick
       ? ['A smoke run: one short repetition each. These figures say only that everything runs.']

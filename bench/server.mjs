@@ -2,7 +2,6 @@
 // measured is the bridge: no schema, no SDK, answers prepared in advance. Prints its port, and ends with stdin.
 import { createServer } from 'node:http';
 
-const NOTIFICATIONS = 20_000;
 const SLICE = 64 * 1024;
 // Nothing but an id and a method is needed of a large request, and they stand at one of its ends.
 const ENDS = 1024;
@@ -26,16 +25,20 @@ function textOf(mebibytes) {
   return text;
 }
 
-let notifications;
-function flood() {
-  notifications ??= Buffer.from(
-    Array.from({ length: NOTIFICATIONS }, (_, index) => {
+const notifications = new Map();
+function flood(count) {
+  if (!notifications.has(count)) notifications.set(count, prepareNotifications(count));
+  for (const stream of streams) pump(stream, notifications.get(count));
+}
+
+function prepareNotifications(count) {
+  return Buffer.from(
+    Array.from({ length: count }, (_, index) => {
       const params = { level: 'info', logger: 'bench', data: `line ${index}` };
       const message = { jsonrpc: '2.0', method: 'notifications/message', params };
       return `event: message\ndata: ${JSON.stringify(message)}\n\n`;
     }).join(''),
   );
-  for (const stream of streams) pump(stream, notifications);
 }
 
 function pump(response, bytes, from = 0) {
@@ -74,7 +77,7 @@ function callTool(response, id, { name, arguments: given = {} }) {
     sendParts(response, [head, textOf(given.mebibytes), '"}]}}'], { sse });
     return;
   }
-  if (name === 'flood') flood();
+  if (name === 'flood') flood(given.count);
   sendResult(response, id, { content: [{ type: 'text', text: given.text ?? '' }] }, { sse });
 }
 

@@ -1,6 +1,7 @@
 // From samples to medians, ratios, verdicts and the printed report.
 import { NAMES, SUBJECT } from './contestants.mjs';
 import { median } from './figures/helpers.mjs';
+import { HAS_PROC } from './processes.mjs';
 
 const NONE = '–';
 
@@ -14,12 +15,15 @@ function samplesOf(metric, measured, name) {
   return values.filter((value) => Number.isFinite(value));
 }
 
+// A difference of noisy times can come out below zero, and then there is nothing to compare with.
+const quotient = (value, base) => (base > 0 ? value / base : Number.NaN);
+
 function checks(metric, { floor, remote, value }) {
   const keeps = (ratio, limit) => (metric.rate ? ratio >= limit : ratio <= limit);
   const all = [
     [value, metric.limit],
-    [value / floor, metric.ofFloor],
-    [value / remote, metric.ofRemote],
+    [quotient(value, floor), metric.ofFloor],
+    [quotient(value, remote), metric.ofRemote],
   ];
   const known = all.filter(([actual, limit]) => limit !== undefined && Number.isFinite(actual));
   if (known.length === 0) return undefined;
@@ -30,7 +34,10 @@ function checks(metric, { floor, remote, value }) {
 export function evaluate(metric, measured) {
   const samples = Object.fromEntries(NAMES.map((name) => [name, samplesOf(metric, measured, name)]));
   const medians = Object.fromEntries(
-    NAMES.map((name) => [name, samples[name].length > 0 ? median(samples[name]) : undefined]),
+    NAMES.map((name) => [
+      name,
+      samples[name].length > 0 && !measured[name].failure ? median(samples[name]) : undefined,
+    ]),
   );
   const value = medians[SUBJECT];
   const { floor, 'mcp-remote': remote } = medians;
@@ -40,14 +47,13 @@ export function evaluate(metric, measured) {
     medians,
     samples,
     failed: failed.map(([name]) => name),
-    ratioToFloor: value / floor,
-    ratioToRemote: value / remote,
+    ratioToFloor: quotient(value, floor),
+    ratioToRemote: quotient(value, remote),
     verdict: measured[SUBJECT]?.failure ? 'miss' : checks(metric, { floor, remote, value }),
   };
 }
 
 function number(value) {
-  if (value === undefined) return 'not available';
   if (value >= 10_000) return value.toLocaleString('en', { maximumFractionDigits: 0 });
   if (Number.isInteger(value) || value >= 100) return value.toFixed(0);
   return value.toFixed(value >= 10 ? 1 : 2);
@@ -61,9 +67,8 @@ function ratio(value, limit, rate) {
 function row(line, names, measured) {
   const cells = names.map((name) => {
     if (line.failed.includes(name)) return 'failed';
-    if (measured[name])
-      return line.medians[name] === undefined ? 'not available' : number(line.medians[name]);
-    return NONE;
+    if (line.medians[name] !== undefined) return number(line.medians[name]);
+    return measured[name] && !HAS_PROC ? 'not available' : NONE;
   });
   const fixed = line.limit === undefined ? '' : ` (≤ ${line.limit})`;
   return [

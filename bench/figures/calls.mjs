@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call } from '../messages.mjs';
 import { cpuTime } from '../processes.mjs';
-import { quantile, withReadyClient } from './helpers.mjs';
+import { inTurnsWithReadyClient, quantile } from './helpers.mjs';
 
 const IN_FLIGHT = 64;
 
@@ -23,24 +23,31 @@ async function sequential(client, as, count) {
 
 function latency(as) {
   return (contestant, context) =>
-    withReadyClient(contestant, context, async (client) => {
+    inTurnsWithReadyClient(contestant, context, async function* (client) {
       await sequential(client, as, context.quick ? 50 : 300);
-      const times = await sequential(client, as, context.quick ? 200 : 1500);
+      const times = [];
+      for (let turn = 0; turn < (context.quick ? 4 : 20); turn += 1) {
+        yield;
+        times.push(...(await sequential(client, as, 50)));
+      }
       return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
     });
 }
 
 function cpuOfCalls(contestant, context) {
-  return withReadyClient(contestant, context, async (client) => {
+  return inTurnsWithReadyClient(contestant, context, async function* (client) {
     // A start leaves work behind, such as opening the GET stream; it is not to be counted here.
     await sleep(500);
     const before = await cpuTime(client.pid);
     if (!before) return {};
     // Where the clock has ticks of 10 ms only, more calls make up for it.
-    const calls = before.exact ? 1000 : 4000;
-    await sequential(client, 'json', calls);
+    const turns = context.quick ? 2 : before.exact ? 10 : 40;
+    for (let turn = 0; turn < turns; turn += 1) {
+      yield;
+      await sequential(client, 'json', 100);
+    }
     const after = await cpuTime(client.pid);
-    return { cpu: ((after.ms - before.ms) * 1000) / calls };
+    return { cpu: (after.ms - before.ms) * (10 / turns) };
   });
 }
 
@@ -54,16 +61,24 @@ async function keepInFlight(client, milliseconds) {
     }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-  return { answered, perSecond: (answered * 1000) / (performance.now() - startedAt) };
+  return { answered, elapsed: performance.now() - startedAt };
 }
 
 function throughput(contestant, context) {
-  return withReadyClient(contestant, context, async (client) => {
-    await keepInFlight(client, context.quick ? 100 : 500);
+  return inTurnsWithReadyClient(contestant, context, async function* (client) {
+    await keepInFlight(client, context.quick ? 200 : 500);
     const before = client.pid && (await cpuTime(client.pid));
-    const { answered, perSecond } = await keepInFlight(client, context.quick ? 300 : 1500);
+    let answered = 0;
+    let elapsed = 0;
+    for (let turn = 0; turn < (context.quick ? 1 : 4); turn += 1) {
+      yield;
+      const part = await keepInFlight(client, 250);
+      answered += part.answered;
+      elapsed += part.elapsed;
+    }
     const after = client.pid && (await cpuTime(client.pid));
-    return { perSecond, cpu: after && ((after.ms - before.ms) * 1000) / answered };
+    const cpu = after && ((after.ms - before.ms) * 1000) / answered;
+    return { perSecond: (answered * 1000) / elapsed, cpu };
   });
 }
 

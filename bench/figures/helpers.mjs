@@ -14,6 +14,19 @@ export async function withReadyClient(contestant, { remote }, use) {
   }
 }
 
+/** The same for a measurement that takes turns with those of the others. */
+export async function* inTurnsWithReadyClient(contestant, { remote }, use) {
+  await remote.reset();
+  const client = contestant.open(remote.url);
+  try {
+    await client.initialize();
+    await client.request('tools/list', {});
+    return yield* use(client);
+  } finally {
+    await client.close();
+  }
+}
+
 /** Until the GET stream is open, which a bridge does on its own after `notifications/initialized`. */
 export async function streamOpened(remote) {
   for (let attempt = 0; attempt < 100; attempt += 1) {

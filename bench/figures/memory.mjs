@@ -16,7 +16,7 @@ function idle(contestant, context) {
 async function tenAtOnce(contestant, { remote, quick }) {
   await remote.reset();
   const startedAt = performance.now();
-  const clients = Array.from({ length: BRIDGES }, () => contestant.open(remote.url));
+  const clients = Array.from({ length: quick ? 3 : BRIDGES }, () => contestant.open(remote.url));
   try {
     await Promise.all(clients.map((client) => client.request('initialize', initializeParams)));
     const ready = performance.now() - startedAt;

@@ -16,7 +16,7 @@ async function untilInitialized(contestant, { remote }, delays) {
   }
 }
 
-async function countRequests(contestant, { remote }) {
+async function countRequests(contestant, { remote, quick }) {
   await remote.reset();
   const client = contestant.open(remote.url);
   try {
@@ -24,7 +24,7 @@ async function countRequests(contestant, { remote }) {
     const initialize = (await remote.counters()).requests;
     client.notify('notifications/initialized');
     await client.request('tools/list', {});
-    await sleep(1000);
+    await sleep(quick ? 300 : 1000);
     return { initialize, list: (await remote.counters()).requests };
   } finally {
     await client.close();
