@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Authorizer } from '../authorization/authorizer.ts';
+import type { MessageText } from '../byte-text.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import {
   isObject,
@@ -142,7 +143,7 @@ export class Bridge implements RemoteSink {
 
   #acceptRequest(
     message: JsonRpcRequest,
-    body: string | Buffer,
+    body: MessageText,
     deliver: (answer: Answer | undefined) => void,
   ): void {
     const { id, method, params } = message;
@@ -201,7 +202,7 @@ export class Bridge implements RemoteSink {
     this.#throttle();
   }
 
-  #acceptNotification(message: JsonRpcNotification, body: string | Buffer): void {
+  #acceptNotification(message: JsonRpcNotification, body: MessageText): void {
     const { method, params } = message;
     if (method === 'notifications/cancelled') return this.#cancel(params, body);
     const post = this.#afterGate(() => this.#forwarder.post({ body, method }));
@@ -215,7 +216,7 @@ export class Bridge implements RemoteSink {
     );
   }
 
-  #cancel(params: unknown, body: string | Buffer): void {
+  #cancel(params: unknown, body: MessageText): void {
     const id = isObject(params) ? params.requestId : undefined;
     const request = this.#pending.get(id as MessageId);
     // `initialize` can't be cancelled (MCP 2025-11-25, Cancellation); what is not in flight needs no word.
@@ -228,7 +229,7 @@ export class Bridge implements RemoteSink {
     void post.then(() => abort(new DrawbridgeError('shutting-down', 'Cancelled.')));
   }
 
-  #acceptResponse(message: JsonRpcResponse, line: string | Buffer): void {
+  #acceptResponse(message: JsonRpcResponse, line: MessageText): void {
     const body = this.#serverRequests.answer(message, line);
     if (body === undefined) return this.#log.debug('answer to nothing that was asked, dropped');
     void this.#afterGate(() => this.#forwarder.post({ body, method: undefined }));
@@ -248,7 +249,7 @@ export class Bridge implements RemoteSink {
 
   // ---- from the remote -------------------------------------------------------------------------------------------
 
-  receive(text: string | Buffer, message: JsonRpcMessage, origin?: OutgoingRequest): void {
+  receive(text: MessageText, message: JsonRpcMessage, origin?: OutgoingRequest): void {
     switch (message.kind) {
       case 'response':
         return this.#receiveResponse(text, message, origin as PendingRequest | undefined);
@@ -280,11 +281,7 @@ export class Bridge implements RemoteSink {
     this.#stdout.whenReady(resume);
   }
 
-  #receiveResponse(
-    text: string | Buffer,
-    message: JsonRpcResponse,
-    origin: PendingRequest | undefined,
-  ): void {
+  #receiveResponse(text: MessageText, message: JsonRpcResponse, origin: PendingRequest | undefined): void {
     const isOrigins = origin && String(message.id ?? origin.id) === String(origin.id);
     const request = isOrigins ? origin : message.id === null ? undefined : this.#pending.get(message.id);
     if (!request || request.settled) return this.#log.debug('answer to nothing that is asked, dropped');
@@ -293,7 +290,7 @@ export class Bridge implements RemoteSink {
     request.answer({ text: withId(text.toString(), request.id), message: { ...message, id: request.id } });
   }
 
-  #receiveNotification(text: string | Buffer, { method, params }: JsonRpcNotification): void {
+  #receiveNotification(text: MessageText, { method, params }: JsonRpcNotification): void {
     if (
       method === 'notifications/progress' &&
       isObject(params) &&

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { type ByteText, LARGE_MESSAGE, type MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 import { findElements, type Span } from '../json-text.ts';
 import {
@@ -9,27 +9,21 @@ import {
   type JsonRpcResponse,
   type MessageId,
 } from '../jsonrpc.ts';
+import { parseLargeJson } from '../large-json.ts';
 import { Batch } from './batch.ts';
 import { withoutNullParams } from './message-text.ts';
 import { type Answer, errorAnswer } from './pending-requests.ts';
 
 export interface ClientMessageHandlers {
   /** @param deliver takes the answer; undefined where there will be none */
-  onRequest(
-    request: JsonRpcRequest,
-    body: string | Buffer,
-    deliver: (answer: Answer | undefined) => void,
-  ): void;
-  onNotification(notification: JsonRpcNotification, body: string | Buffer): void;
-  onResponse(response: JsonRpcResponse, body: string | Buffer): void;
+  onRequest(request: JsonRpcRequest, body: MessageText, deliver: (answer: Answer | undefined) => void): void;
+  onNotification(notification: JsonRpcNotification, body: MessageText): void;
+  onResponse(response: JsonRpcResponse, body: MessageText): void;
   isInFlight(id: MessageId): boolean;
   /** Whether the revision that was negotiated has batches: 2025-03-26 only. */
   hasBatches(): boolean;
-  write(text: string | Buffer): void;
+  write(text: MessageText): void;
 }
-
-/** A shorter message goes on as text, which node:http sends in one piece with the headers; a longer one as its bytes. */
-const KEEP_BYTES_FROM = 64 * 1024;
 
 /** Reads the client's lines as messages, and answers the ones that are none (JSON-RPC 2.0 section 5.1). */
 export class ClientMessages {
@@ -41,17 +35,18 @@ export class ClientMessages {
     this.#handlers = handlers;
   }
 
-  read(line: Buffer): void {
-    if (!isUtf8(line)) return this.#refuse(null, 'invalid-json', 'The message is not valid UTF-8.');
-    const text = line.toString();
+  read(line: ByteText): void {
+    if (!line.isUtf8()) return this.#refuse(null, 'invalid-json', 'The message is not valid UTF-8.');
+    // A small message goes on as text, which node:http sends in one piece with the headers.
+    const body = line.length < LARGE_MESSAGE ? line.toString() : line;
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = typeof body === 'string' ? JSON.parse(body) : parseLargeJson(body);
     } catch {
       return this.#refuse(null, 'invalid-json', 'The message is not valid JSON.');
     }
-    if (Array.isArray(value)) this.#readBatch(value, text);
-    else this.#accept(classify(value), line.length < KEEP_BYTES_FROM ? text : line);
+    if (Array.isArray(value)) this.#readBatch(body.toString());
+    else this.#accept(classify(value), body);
   }
 
   refuseOversized(id: MessageId | null): void {
@@ -59,7 +54,8 @@ export class ClientMessages {
     this.#refuse(id, 'invalid-request', `The message is longer than ${limit} MiB (--max-message-size).`);
   }
 
-  #readBatch(values: unknown[], text: string): void {
+  #readBatch(text: string): void {
+    const values = JSON.parse(text) as unknown[];
     if (values.length === 0 || !this.#handlers.hasBatches()) {
       const problem = values.length === 0 ? 'it is empty' : 'this protocol revision has none';
       return this.#refuse(null, 'invalid-request', `A batch can't be taken: ${problem}.`);
@@ -73,7 +69,7 @@ export class ClientMessages {
     batch.complete();
   }
 
-  #accept(message: JsonRpcMessage, line: string | Buffer, batch?: Batch): void {
+  #accept(message: JsonRpcMessage, line: MessageText, batch?: Batch): void {
     const { onRequest, onNotification, onResponse, isInFlight, write } = this.#handlers;
     const deliver = batch?.expect() ?? ((answer: Answer | undefined) => answer && write(answer.text));
     switch (message.kind) {

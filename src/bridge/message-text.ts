@@ -1,3 +1,4 @@
+import type { MessageText } from '../byte-text.ts';
 import { findMember, replaceAt } from '../json-text.ts';
 import type { JsonRpcNotification, JsonRpcRequest, MessageId } from '../jsonrpc.ts';
 import type { Answer } from './pending-requests.ts';
@@ -7,8 +8,8 @@ import type { Answer } from './pending-requests.ts';
 /** Some clients write `"params": null`, which no server takes; an empty object is what they mean. */
 export function withoutNullParams(
   message: JsonRpcRequest | JsonRpcNotification,
-  line: string | Buffer,
-): string | Buffer {
+  line: MessageText,
+): MessageText {
   if (message.params !== null) return line;
   const text = line.toString();
   const span = findMember(text, 'params');

@@ -1,3 +1,4 @@
+import type { MessageText } from '../byte-text.ts';
 import type { DrawbridgeError } from '../errors.ts';
 import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
 import type { OutgoingRequest } from '../remote/transport.ts';
@@ -7,7 +8,7 @@ const MAX_TASK_TOKENS = 1024;
 
 /** An answer as it goes to whoever asked: its text and what that says. */
 export interface Answer {
-  text: string | Buffer;
+  text: MessageText;
   message: JsonRpcResponse;
 }
 
@@ -15,7 +16,7 @@ export interface Answer {
 export class PendingRequest implements OutgoingRequest {
   readonly id: MessageId;
   readonly method: string;
-  readonly body: Buffer | string;
+  readonly body: MessageText;
   readonly progressToken: MessageId | undefined;
   /** Its answer only says that a task has begun; progress goes on under the same token (MCP 2025-11-25, Tasks). */
   readonly isTask: boolean;
@@ -33,7 +34,7 @@ export class PendingRequest implements OutgoingRequest {
    * @param onAnswer called once: with the answer, or with undefined where the request was cancelled
    */
   constructor(
-    request: { id: MessageId; method: string; params?: unknown; body: Buffer | string },
+    request: { id: MessageId; method: string; params?: unknown; body: MessageText },
     timeout: number | undefined,
     onAnswer: (answer: Answer | undefined) => void,
   ) {

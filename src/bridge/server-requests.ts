@@ -1,3 +1,4 @@
+import type { MessageText } from '../byte-text.ts';
 import { findMember, replaceAt } from '../json-text.ts';
 import type { JsonRpcRequest, JsonRpcResponse, MessageId } from '../jsonrpc.ts';
 
@@ -25,7 +26,7 @@ export class ServerRequests {
    *
    * @returns the text to hand to the client; undefined where too many are open already
    */
-  add(request: JsonRpcRequest, text: string | Buffer): string | Buffer | undefined {
+  add(request: JsonRpcRequest, text: MessageText): MessageText | undefined {
     if (this.#open.size >= MAX_OPEN) return undefined;
     const json = text.toString();
     const idSpan = findMember(json, 'id');
@@ -37,7 +38,7 @@ export class ServerRequests {
   }
 
   /** @returns the client's answer as the remote is to get it; undefined where nothing like it was asked */
-  answer(response: JsonRpcResponse, text: string | Buffer): string | Buffer | undefined {
+  answer(response: JsonRpcResponse, text: MessageText): MessageText | undefined {
     const request = response.id === null ? undefined : this.#open.get(response.id);
     if (!request || response.id === null) {
       if (response.id !== null) this.#stale.delete(response.id);

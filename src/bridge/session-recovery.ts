@@ -1,3 +1,4 @@
+import type { MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 import { findMember, replaceAt } from '../json-text.ts';
 import { isObject, type JsonRpcResponse } from '../jsonrpc.ts';
@@ -62,7 +63,7 @@ export class SessionRecovery {
   }
 
   /** The client opens its session: the words are kept. */
-  remember(initialize: Buffer | string): void {
+  remember(initialize: MessageText): void {
     this.#initialize = initialize.toString();
     this.#initialized = undefined;
     this.#established = false;
@@ -77,13 +78,13 @@ export class SessionRecovery {
   }
 
   /** The client has confirmed; `accepted` says whether the server took it. */
-  confirmed(initialized: Buffer | string, accepted: boolean): void {
+  confirmed(initialized: MessageText, accepted: boolean): void {
     this.#initialized = initialized.toString();
     this.#established = accepted;
   }
 
   /** Takes note of what a request that the server has granted has set up there. */
-  note(method: string, params: unknown, body: Buffer | string): void {
+  note(method: string, params: unknown, body: MessageText): void {
     const uri = isObject(params) ? String(params.uri) : '';
     if (method === 'logging/setLevel') this.#logLevel = body.toString();
     else if (method === 'resources/subscribe') this.#subscriptions.set(uri, body.toString());

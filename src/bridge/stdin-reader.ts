@@ -1,15 +1,17 @@
 import type { Readable } from 'node:stream';
+import { ByteText } from '../byte-text.ts';
 import { isMessageId, type MessageId } from '../jsonrpc.ts';
 
 export interface StdinHandlers {
   /** One line without its end, never empty. */
-  onLine(line: Buffer): void;
+  onLine(line: ByteText): void;
   /** A line over the limit was skipped; `id` is the request's where it could be made out. */
   onOversizedLine(id: MessageId | null): void;
   onEnd(): void;
 }
 
 const LF = 10;
+const CR = 13;
 /** Of a line that is too long, so much of both ends is kept to find the request's id in. */
 const KEPT = 4096;
 
@@ -78,15 +80,18 @@ export class StdinReader {
       this.#handlers.onOversizedLine(findId(skipped.head.toString(), skipped.tail.toString()));
       return;
     }
-    let line =
-      this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces, this.#bytes);
+    const pieces = this.#pieces;
     this.#pieces = [];
     this.#bytes = 0;
+    const [head] = pieces;
     // Some Windows programs begin with a byte order mark.
-    if (this.#first && line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf) line = line.subarray(3);
+    if (this.#first && head?.[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf)
+      pieces[0] = head.subarray(3);
     this.#first = false;
-    if (line[line.length - 1] === 0x0d) line = line.subarray(0, -1);
-    if (line.some((byte) => byte !== 0x20 && byte !== 0x09)) this.#handlers.onLine(line);
+    const tail = pieces[pieces.length - 1];
+    if (tail?.[tail.length - 1] === CR) pieces[pieces.length - 1] = tail.subarray(0, -1);
+    const isBlank = pieces.every((piece) => piece.every((byte) => byte === 0x20 || byte === 0x09));
+    if (!isBlank) this.#handlers.onLine(new ByteText(pieces));
   }
 
   #end(): void {

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { MessageText } from '../byte-text.ts';
 import type { FlowControl } from '../remote/body.ts';
 import { sleep } from '../remote/retry.ts';
 
@@ -33,12 +34,14 @@ export class StdoutWriter implements FlowControl {
   }
 
   /** @param message one message, valid JSON without a line break */
-  write(message: string | Buffer): void {
+  write(message: MessageText): void {
     if (this.#broken) return;
     if (typeof message !== 'string') {
       this.#flush();
-      this.#output.write(message);
+      this.#output.cork();
+      for (const piece of message.pieces) this.#output.write(piece);
       this.#output.write('\n');
+      this.#output.uncork();
       return;
     }
     this.#batch += `${message}\n`;

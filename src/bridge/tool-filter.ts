@@ -1,3 +1,4 @@
+import type { MessageText } from '../byte-text.ts';
 import { findElements, findMember, replaceAt } from '../json-text.ts';
 import { isObject } from '../jsonrpc.ts';
 import type { ToolFilterSettings } from '../settings.ts';
@@ -25,7 +26,7 @@ export class ToolFilter {
    *
    * @param result the answer's parsed `result`
    */
-  filterList(text: string | Buffer, result: unknown): string | Buffer {
+  filterList(text: MessageText, result: unknown): MessageText {
     const tools = isObject(result) ? result.tools : undefined;
     if (!this.isActive || !Array.isArray(tools)) return text;
     const kept = tools.map(

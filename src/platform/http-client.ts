@@ -1,6 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import type { MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 import type { NetworkSettings } from '../settings.ts';
 import type { Cookies } from './cookies.ts';
@@ -56,7 +57,7 @@ export class HttpClient {
    *
    * @param path path and query on the client's origin
    */
-  exchange(method: string, path: string, headers: Headers, body?: Buffer | string): Exchange {
+  exchange(method: string, path: string, headers: Headers, body?: MessageText): Exchange {
     return new Exchange(this, method, path, headers, body);
   }
 
@@ -160,7 +161,7 @@ export class Exchange {
     method: string,
     path: string,
     headers: Headers,
-    body: Buffer | string | undefined,
+    body: MessageText | undefined,
   ) {
     this.response = new Promise((resolve, reject) => {
       const start = (at: string, hops: number): void => {
@@ -190,7 +191,10 @@ export class Exchange {
             reject(error);
           }
         });
-        request.end(body);
+        if (body === undefined || typeof body === 'string') return void request.end(body);
+        request.setHeader('Content-Length', body.length);
+        for (const piece of body.pieces) request.write(piece);
+        request.end();
       };
       start(path, 0);
     });

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import { ByteText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 
 /** Tells a reader of the network when the local client does not keep up with what was read. */
@@ -104,7 +105,7 @@ export async function readBody(
   limit: number,
   flow: FlowControl,
   onProgress?: () => void,
-): Promise<Buffer> {
+): Promise<ByteText> {
   const chunks: Buffer[] = [];
   let size = 0;
   await readChunks(body, flow, (chunk) => {
@@ -118,7 +119,7 @@ export async function readBody(
     chunks.push(chunk);
     onProgress?.();
   });
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
+  return new ByteText(chunks);
 }
 
 /** The body of an error answer as text; empty where it is too long or does not arrive. */

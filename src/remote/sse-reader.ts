@@ -1,10 +1,11 @@
+import { ByteText, type MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 
 export interface ServerSentEvent {
   /** The event's type; "message" where the stream names none. */
   type: string;
   /** Text, or the bytes of it where they are many. */
-  data: string | Buffer;
+  data: MessageText;
   /** The last event id of the stream at this event; undefined before the first. */
   id: string | undefined;
 }
@@ -35,7 +36,7 @@ export class SseReader {
   #atStart = true;
   #endedWithCr = false;
   #type = '';
-  #data: string | Buffer | undefined;
+  #data: MessageText | undefined;
   #dataLength = 0;
   #id: string | undefined;
 
@@ -61,7 +62,8 @@ export class SseReader {
     this.#unfinishedBytes = 0;
     if (!isLong || this.#data !== undefined) return Buffer.concat([...pieces, head]);
     const lineEnd = head.findIndex((byte) => byte === LF || byte === CR);
-    this.#data = Buffer.concat([...pieces, head.subarray(0, lineEnd)]).subarray(6);
+    const [first, ...rest] = pieces as [Buffer, ...Buffer[]];
+    this.#data = new ByteText([first.subarray(6), ...rest, head.subarray(0, lineEnd)]);
     this.#dataLength = this.#data.length;
     this.#endedWithCr = head[lineEnd] === CR;
     return head.subarray(lineEnd + 1);

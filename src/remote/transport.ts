@@ -1,4 +1,5 @@
 import type { Authorizer } from '../authorization/authorizer.ts';
+import type { MessageText } from '../byte-text.ts';
 import type { DrawbridgeError } from '../errors.ts';
 import type { JsonRpcMessage, MessageId } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
@@ -8,7 +9,7 @@ import type { FlowControl } from './body.ts';
 /** A message on its way to the remote. */
 export interface OutgoingMessage {
   /** JSON text of exactly one message. */
-  readonly body: Buffer | string;
+  readonly body: MessageText;
   readonly method: string | undefined;
 }
 
@@ -62,7 +63,7 @@ export interface RemoteSink extends FlowControl {
    * @param message what it was found to be
    * @param origin the request on whose exchange it came
    */
-  receive(text: string | Buffer, message: JsonRpcMessage, origin?: OutgoingRequest): void;
+  receive(text: MessageText, message: JsonRpcMessage, origin?: OutgoingRequest): void;
   /** The session is over without a message of ours having found out, e.g. the listening stream did. */
   sessionLost(session: Session, error: DrawbridgeError): void;
 }
