@@ -37,5 +37,15 @@ export class ByteText {
   }
 }
 
+const SMALL_PIECE = 1024;
+
+/** Adds a piece to others; small ones are joined, since each would keep the whole chunk that it was cut from. */
+export function addPiece(pieces: Buffer[], piece: Buffer): void {
+  const last = pieces[pieces.length - 1];
+  if (last && last.length + piece.length <= SMALL_PIECE)
+    pieces[pieces.length - 1] = Buffer.concat([last, piece]);
+  else pieces.push(piece.length <= SMALL_PIECE ? Buffer.from(piece) : piece);
+}
+
 /** The text of a message: as a string, or as the bytes of a large one. */
 export type MessageText = string | ByteText;

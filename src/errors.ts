@@ -27,6 +27,7 @@ const reasons = {
   'unknown-method': { exitCode: 1, code: -32601 },
   'invalid-json': { exitCode: 1, code: -32700 },
   'invalid-request': { exitCode: 1, code: -32600 },
+  overloaded: { exitCode: 1, code: LOCAL_ERROR },
   'shutting-down': { exitCode: 1, code: LOCAL_ERROR },
   internal: { exitCode: 1, code: LOCAL_ERROR },
 } as const;
@@ -44,7 +45,7 @@ export class DrawbridgeError extends Error {
   readonly details: ErrorDetails;
 
   constructor(reason: Reason, message: string, details: ErrorDetails = {}, cause?: unknown) {
-    super(message.length > 500 ? `${message.slice(0, 499)}…` : message, cause === undefined ? {} : { cause });
+    super(cut(message, 500), cause === undefined ? {} : { cause });
     this.reason = reason;
     this.details = details;
   }
@@ -81,5 +82,10 @@ export function displayText(text: string, limit = 200): string {
     .replace(/[\s\u2028\u2029]+/g, ' ')
     .replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, '')
     .trim();
-  return clean.length > limit ? `${clean.slice(0, limit - 1)}…` : clean;
+  return cut(clean, limit);
+}
+
+/** At most `limit` characters, none of them cut in two. */
+function cut(text: string, limit: number): string {
+  return text.length > limit ? `${text.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, '')}…` : text;
 }

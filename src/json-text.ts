@@ -28,6 +28,18 @@ export function findMember(text: string, ...path: string[]): Span | undefined {
   return span;
 }
 
+/**
+ * Whether each key of the path occurs once only: of several, one reader takes the first and another the last.
+ *
+ * @param path as for `findMember`
+ */
+export function isUnambiguous(text: string, ...path: string[]): boolean {
+  return path.every((key, depth) => {
+    const object = findMember(text, ...path.slice(0, depth));
+    return !object || text[object.start] !== '{' || membersNamed(text, object.start, key).length <= 1;
+  });
+}
+
 /** The places of the elements of the array that begins at `start`. */
 export function findElements(text: string, start = skipSpace(text, 0)): Span[] {
   const elements: Span[] = [];
@@ -52,14 +64,18 @@ export function toOneLine(text: string): string {
 }
 
 function memberOf(text: string, objectStart: number, key: string): Span | undefined {
-  let found: Span | undefined;
+  // The last of several members of one name counts, as it does for JSON.parse.
+  return membersNamed(text, objectStart, key).at(-1);
+}
+
+function membersNamed(text: string, objectStart: number, key: string): Span[] {
+  const found: Span[] = [];
   let at = skipSpace(text, objectStart + 1);
   while (text[at] !== '}') {
     const keyEnd = skipString(text, at);
     const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
     const end = skipValue(text, start);
-    // The last of several members of one name counts, as it does for JSON.parse.
-    if (JSON.parse(text.slice(at, keyEnd)) === key) found = { start, end };
+    if (JSON.parse(text.slice(at, keyEnd)) === key) found.push({ start, end });
     at = skipSpace(text, end);
     if (text[at] === ',') at = skipSpace(text, at + 1);
   }

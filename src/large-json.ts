@@ -7,7 +7,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const U = 0x75;
 const AFTER_BACKSLASH = -1;
-const WORTH_SKIPPING = 4096;
+/** Content is looked at in windows that grow with the string, so that one that ends soon costs little. */
+const SMALLEST_WINDOW = 4096;
+const LARGEST_WINDOW = 64 * 1024;
 /** What may follow a backslash, beside `u` (RFC 8259 section 7). */
 const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
 
@@ -45,7 +47,7 @@ class Skeleton {
         this.#stringLength += end - at;
         if (this.#stringLength > LONG_STRING) {
           this.#cut();
-          from = this.#inString ? piece.length : end - 1; // the closing quote stays
+          from = this.#inString ? end : end - 1; // the closing quote stays
         }
         at = end;
       } else {
@@ -74,10 +76,16 @@ class Skeleton {
     this.#mark = { pieces: 0, head: Buffer.alloc(0) };
   }
 
-  /** @returns the index after the closing quote, or after the piece where the string goes on in the next */
+  /** @returns the index after the closing quote, or up to which the string has been read and goes on */
   #readString(piece: Buffer, start: number): number {
+    const window = Math.min(LARGEST_WINDOW, Math.max(SMALLEST_WINDOW, this.#stringLength));
+    const end = Math.min(piece.length, start + window);
+    if (this.#stringLength >= SMALLEST_WINDOW && this.#escape === 0) {
+      const skipped = skipContent(piece, start, end);
+      if (skipped > start) return skipped;
+    }
     let escape = this.#escape;
-    for (let at = escape === 0 ? skipContent(piece, start) : start; at < piece.length; at++) {
+    for (let at = start; at < end; at++) {
       const byte = piece[at] as number;
       if (escape !== 0) {
         escape = nextInEscape(escape, byte);
@@ -92,7 +100,7 @@ class Skeleton {
       }
     }
     this.#escape = escape;
-    return piece.length;
+    return end;
   }
 }
 
@@ -101,9 +109,9 @@ class Skeleton {
  *
  * @returns the index from which on it must be looked at byte by byte
  */
-function skipContent(piece: Buffer, start: number): number {
-  if (piece.length - start < WORTH_SKIPPING) return start;
-  const end = endOfWholeCharacters(piece);
+function skipContent(piece: Buffer, start: number, limit: number): number {
+  const end = endOfWholeEscapes(piece, start, limit);
+  if (end <= start) return start;
   try {
     JSON.parse(`"${piece.toString('latin1', start, end)}"`);
     return end;
@@ -112,12 +120,12 @@ function skipContent(piece: Buffer, start: number): number {
   }
 }
 
-/** @returns an index near the end of the piece at which no escape is cut, 6 bytes being the longest */
-function endOfWholeCharacters(piece: Buffer): number {
-  let end = piece.length - 6;
-  const backslash = piece.indexOf(BACKSLASH, end - 6);
+/** @returns an index close to `limit` at which no escape is cut, 6 bytes being the longest */
+function endOfWholeEscapes(piece: Buffer, start: number, limit: number): number {
+  let end = limit - 6;
+  const backslash = piece.indexOf(BACKSLASH, Math.max(start, end - 6));
   if (backslash !== -1 && backslash < end) end = backslash;
-  while (piece[end - 1] === BACKSLASH) end--;
+  while (end > start && piece[end - 1] === BACKSLASH) end--;
   return end;
 }
 

@@ -35,7 +35,7 @@ export class Logger {
     loadWriter: (settings: LogSettings, scrub: Scrub) => Promise<LogWriter>,
   ) {
     this.#threshold = logLevels.indexOf(settings.level);
-    this.#loadWriter = () => loadWriter(settings, (text) => this.#scrub(text));
+    this.#loadWriter = () => loadWriter(settings, (text) => this.scrub(text));
   }
 
   error(event: string, fields: LogFields = {}): void {
@@ -54,9 +54,25 @@ export class Logger {
     this.#log('trace', event, fields);
   }
 
-  /** Makes a secret known, so that no line can hold it. Values under four characters would blot out innocent text. */
+  /**
+   * Makes a secret known, so that no line can hold it, nor its part after a scheme ("Bearer x"). Values under four
+   * characters would blot out innocent text.
+   */
   protect(secret: string): void {
-    if (secret.length >= 4) this.#secrets.add(secret);
+    const forms = [secret, secret.replace(/^\S+ +/, '')].flatMap((form) => [
+      form,
+      JSON.stringify(form).slice(1, -1),
+    ]);
+    for (const form of forms) if (form.length >= 4) this.#secrets.add(form);
+  }
+
+  /** The text without the secrets that were made known. */
+  scrub(text: string): string {
+    let clean = text;
+    // The longest first: one secret may be the beginning of another.
+    const secrets = [...this.#secrets].sort((a, b) => b.length - a.length);
+    for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]');
+    return clean;
   }
 
   /** Loads the writer now, so that a log file that can't be opened is an error at the start. */
@@ -83,12 +99,6 @@ export class Logger {
       for (const line of this.#early) writer(...line);
       this.#early = [];
     });
-  }
-
-  #scrub(text: string): string {
-    let clean = text;
-    for (const secret of this.#secrets) clean = clean.replaceAll(secret, '[redacted]');
-    return clean;
   }
 }
 

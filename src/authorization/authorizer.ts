@@ -14,10 +14,13 @@ export interface Authorizer {
    * @returns true where it is worth sending the request again
    */
   challenged(error: DrawbridgeError, used: string | undefined): Promise<boolean>;
+  /** The bridge ends: whatever is still under way for a credential ends too. */
+  close(): void;
 }
 
 /** For servers that need no sign-in, or whose credential is one of the user's own headers: a 401 is reported. */
 export const noAuthorizer: Authorizer = {
   credential: () => undefined,
   challenged: async () => false,
+  close: () => {},
 };

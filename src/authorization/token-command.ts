@@ -15,6 +15,7 @@ export class TokenCommand implements Authorizer {
   readonly #log: Logger;
   #current: Promise<string> | undefined;
   #value: string | undefined;
+  readonly #closed = new AbortController();
 
   /** @param command the program and its arguments */
   constructor(command: readonly string[], log: Logger) {
@@ -33,6 +34,11 @@ export class TokenCommand implements Authorizer {
     return (await this.credential()) !== used;
   }
 
+  /** Ends the command where it still runs. */
+  close(): void {
+    this.#closed.abort();
+  }
+
   #run(): Promise<string> {
     this.#current ??= this.#read().finally(() => {
       this.#current = undefined;
@@ -42,7 +48,7 @@ export class TokenCommand implements Authorizer {
 
   async #read(): Promise<string> {
     const [program, ...words] = this.#command as [string, ...string[]];
-    const token = (await run(program, words)).trim();
+    const token = (await run(program, words, this.#closed.signal)).trim();
     // The characters that a header may carry, RFC 6750 section 2.1 and what providers in fact issue.
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw new DrawbridgeError(
@@ -58,10 +64,12 @@ export class TokenCommand implements Authorizer {
 }
 
 /** Its standard error is not shown: some programs repeat their secret there. */
-function run(program: string, words: string[]): Promise<string> {
+function run(program: string, words: string[], signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const options = {
       timeout: TIMEOUT,
+      killSignal: 'SIGKILL' as const,
+      signal,
       maxBuffer: MAX_OUTPUT,
       windowsHide: true,
       env: withoutSecrets(process.env),

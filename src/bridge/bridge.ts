@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import type { MessageText } from '../byte-text.ts';
-import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
 import {
   isObject,
   type JsonRpcMessage,
@@ -14,6 +14,7 @@ import type { Logger } from '../logger.ts';
 import type { HttpClient } from '../platform/http-client.ts';
 import { sleep } from '../remote/retry.ts';
 import type {
+  Outcome,
   OutgoingRequest,
   RemoteSink,
   RemoteTransport,
@@ -25,8 +26,9 @@ import { ClientMessages } from './client-messages.ts';
 import { DeadlineWatch } from './deadlines.ts';
 import { Forwarder } from './forwarder.ts';
 import { InitializeGate } from './initialize-gate.ts';
-import { cancellation, cancelled, pong, withId } from './message-text.ts';
-import { type Answer, PendingRequest, PendingRequests } from './pending-requests.ts';
+import { cancelled, createIdMaker, pong, withId } from './message-text.ts';
+import { type Answer, errorAnswer, PendingRequest, PendingRequests } from './pending-requests.ts';
+import { refusals } from './refusals.ts';
 import { RequestQueue } from './request-queue.ts';
 import { ServerRequests } from './server-requests.ts';
 import { SessionRecovery } from './session-recovery.ts';
@@ -47,6 +49,9 @@ export interface BridgeOptions {
   onEnd: (cause: 'stdin-closed' | 'stdout-closed' | DrawbridgeError) => void;
 }
 
+/** How long the exchange of a request that was answered by another stream may go on, in milliseconds. */
+const ANSWERED_GRACE = 2_000;
+
 /** The crossing: what comes on stdin goes to the remote, what the remote says goes to stdout. */
 export class Bridge implements RemoteSink {
   readonly #options: BridgeOptions;
@@ -64,9 +69,9 @@ export class Bridge implements RemoteSink {
   /** Messages that have no answer and are still on their way. */
   readonly #posting = new Set<Promise<unknown>>();
   #transport: RemoteTransport;
-  #lastId = 0;
-  #idPrefix: string | undefined;
+  readonly #newId = createIdMaker();
   #closing = false;
+  #drainUntil = 0;
 
   constructor(options: BridgeOptions) {
     const { settings, log } = options;
@@ -74,11 +79,12 @@ export class Bridge implements RemoteSink {
     this.#log = log;
     this.#transport = options.createTransport(this.#transportOptions());
     this.#toolFilter = new ToolFilter(settings.tools);
-    this.#serverRequests = new ServerRequests(() => this.#newId());
+    this.#serverRequests = new ServerRequests(this.#newId);
     this.#recovery = new SessionRecovery({
       transport: () => this.#transport,
       sendOwn: (request) => this.#sendOwn(request),
-      newId: () => this.#newId(),
+      post: (message) => this.#forwarder.post(message),
+      newId: this.#newId,
       requestTimeout: settings.network.requestTimeout,
       onSessionEnded: () => this.#cancelServerRequests(),
       onRecovered: (notifications) => {
@@ -110,9 +116,14 @@ export class Bridge implements RemoteSink {
         messages.read(line);
         this.#throttle();
       },
-      onOversizedLine: (id) => messages.refuseOversized(id),
+      onOversizedLine: (id, isRequest) => this.#refuseOversized(id, isRequest, messages),
       onEnd: () => options.onEnd('stdin-closed'),
     });
+  }
+
+  /** Cuts the waiting short where the bridge is already closing. */
+  hurry(): void {
+    this.#drainUntil = 0;
   }
 
   /**
@@ -124,19 +135,16 @@ export class Bridge implements RemoteSink {
     if (this.#closing) return;
     this.#closing = true;
     this.#stdin.pause();
-    const until = performance.now() + patience;
-    while (this.#pending.size + this.#posting.size > 0 && performance.now() < until) await sleep(10);
+    this.#recovery.close();
+    this.#drainUntil = performance.now() + patience;
+    while (this.#pending.size + this.#posting.size > 0 && performance.now() < this.#drainUntil)
+      await sleep(10);
     this.#deadlines.stop();
     for (const request of [...this.#pending]) {
-      request.fail(
-        new DrawbridgeError(
-          'shutting-down',
-          'The bridge is shutting down; the request may or may not have run.',
-        ),
-      );
+      request.fail(refusals.shuttingDown());
     }
-    await this.#transport.close(1_000);
-    await this.#stdout.end(500);
+    await this.#transport.close(500);
+    await this.#stdout.end(250);
   }
 
   // ---- from the client -------------------------------------------------------------------------------------------
@@ -155,35 +163,30 @@ export class Bridge implements RemoteSink {
         deliver(answer && this.#onAnswer(request, params, answer));
       },
     );
-    const refusal = this.#answerOfOurOwn(method, params);
+    const refusal = this.#answerOfOurOwn(method, params, body);
     if (refusal) return request.fail(refusal);
     this.#pending.add(request);
     this.#deadlines.start();
     if (method === 'initialize') {
       this.#recovery.remember(body);
       this.#gate.noteCapabilities(params);
-      this.#gate.hold(
-        this.#forwarder.initialize(request).catch((error) => request.fail(asDrawbridgeError(error))),
-      );
+      // A server may keep the stream of its answer open: the answer counts, not the end of that.
+      void this.#forwarder.initialize(request).catch((error) => request.fail(asDrawbridgeError(error)));
+      this.#gate.hold(request.whenSettled());
     } else if (method === 'ping' && this.#gate.isApart) {
       request.answer(pong(id));
+    } else if (this.#queue.isOverfull) {
+      request.fail(refusals.tooManyRequests());
     } else {
       this.#queue.push(request);
     }
   }
 
   /** Requests that are not the remote's to answer. */
-  #answerOfOurOwn(method: string, params: unknown): DrawbridgeError | undefined {
-    // The probe of a client that also speaks the 2026-07-28 revision: this sends it to `initialize`.
-    if (method === 'server/discover')
-      return new DrawbridgeError('unknown-method', 'Method not found: server/discover');
-    if (method !== 'tools/call' || !this.#toolFilter.isActive) return undefined;
-    const name = isObject(params) ? params.name : undefined;
-    if (typeof name === 'string' && this.#toolFilter.allows(name)) return undefined;
-    return new DrawbridgeError(
-      'tool-filtered',
-      'This tool is switched off in the configuration (--allow-tool, --ignore-tool).',
-    );
+  #answerOfOurOwn(method: string, params: unknown, body: MessageText): DrawbridgeError | undefined {
+    if (method === 'server/discover') return refusals.noDiscovery();
+    if (method !== 'tools/call' || this.#toolFilter.allowsCall(body, params)) return undefined;
+    return refusals.toolFiltered();
   }
 
   async #process(request: PendingRequest): Promise<void> {
@@ -194,24 +197,20 @@ export class Bridge implements RemoteSink {
       request.fail(asDrawbridgeError(error));
     }
     // A transport must not forget a request; if it does, the client is told rather than left waiting.
-    if (!request.settled) {
-      request.fail(
-        new DrawbridgeError('internal', 'The request was sent, and its answer was lost in the bridge.'),
-      );
-    }
+    if (!request.settled) request.fail(refusals.lostInBridge());
     this.#throttle();
   }
 
   #acceptNotification(message: JsonRpcNotification, body: MessageText): void {
     const { method, params } = message;
     if (method === 'notifications/cancelled') return this.#cancel(params, body);
-    const post = this.#afterGate(() => this.#forwarder.post({ body, method }));
+    const post = this.#post(body, method);
     if (method !== 'notifications/initialized') return;
     // Some servers refuse whatever overtakes this one.
     this.#gate.hold(
       post.then((outcome) => {
         this.#recovery.confirmed(body, outcome?.kind === 'done');
-        if (outcome?.kind === 'done') this.#gate.listen();
+        this.#gate.listen();
       }),
     );
   }
@@ -221,22 +220,23 @@ export class Bridge implements RemoteSink {
     const request = this.#pending.get(id as MessageId);
     // `initialize` can't be cancelled (MCP 2025-11-25, Cancellation); what is not in flight needs no word.
     if (!request || request.method === 'initialize') return;
-    const { abort } = request;
+    const hasLeft = request.abort !== undefined;
     request.cancel();
-    if (!abort) return; // it has not left yet
-    const post = this.#afterGate(() => this.#forwarder.post({ body, method: 'notifications/cancelled' }));
+    if (!hasLeft) return;
+    const post = this.#post(body, 'notifications/cancelled');
     // Closing a stream cancels nothing in this era, so it is closed after the server was told.
-    void post.then(() => abort(new DrawbridgeError('shutting-down', 'Cancelled.')));
+    void post.then(() => request.abort?.(refusals.shuttingDown()));
   }
 
   #acceptResponse(message: JsonRpcResponse, line: MessageText): void {
     const body = this.#serverRequests.answer(message, line);
     if (body === undefined) return this.#log.debug('answer to nothing that was asked, dropped');
-    void this.#afterGate(() => this.#forwarder.post({ body, method: undefined }));
+    void this.#post(body);
   }
 
-  /** Sends what has no answer, in its turn. */
-  #afterGate<T>(send: () => Promise<T>): Promise<T | undefined> {
+  /** Sends what has no answer, in its turn. Never rejects. */
+  #post(body: MessageText, method?: string): Promise<Outcome | undefined> {
+    const send = () => this.#forwarder.post({ body, method });
     const gate = this.#gate.closed;
     const sent = (gate ? gate.then(send) : send()).catch((error: unknown) => {
       this.#log.warn('message not delivered', { reason: asDrawbridgeError(error).reason });
@@ -255,8 +255,10 @@ export class Bridge implements RemoteSink {
         return this.#receiveResponse(text, message, origin as PendingRequest | undefined);
       case 'request': {
         const forClient = this.#serverRequests.add(message, text);
-        if (forClient !== undefined) return this.#stdout.write(forClient);
-        return this.#log.warn('too many open requests of the server, dropped');
+        if (forClient === undefined) return this.#refuseServerRequest(message.id);
+        // Its answer comes on stdin, whatever else waits there.
+        if (!this.#closing && !this.#stdout.blocked) this.#stdin.resume();
+        return this.#stdout.write(forClient);
       }
       case 'notification':
         return this.#receiveNotification(text, message);
@@ -267,10 +269,7 @@ export class Bridge implements RemoteSink {
 
   sessionLost(session: Session): void {
     if (this.#closing) return;
-    // Without a request waiting for it this may fail: the next request tries again.
-    this.#recovery
-      .recover(session)
-      .catch((error) => this.#log.info('no new session yet', { reason: asDrawbridgeError(error).reason }));
+    void this.#recovery.reopen(session);
   }
 
   get blocked(): boolean {
@@ -282,9 +281,13 @@ export class Bridge implements RemoteSink {
   }
 
   #receiveResponse(text: MessageText, message: JsonRpcResponse, origin: PendingRequest | undefined): void {
-    const isOrigins = origin && String(message.id ?? origin.id) === String(origin.id);
-    const request = isOrigins ? origin : message.id === null ? undefined : this.#pending.get(message.id);
+    const exact = message.id === null ? undefined : this.#pending.get(message.id);
+    const isOrigins = exact === undefined && origin && String(message.id ?? origin.id) === String(origin.id);
+    const request = isOrigins || message.id === origin?.id ? origin : exact;
     if (!request || request.settled) return this.#log.debug('answer to nothing that is asked, dropped');
+    // Its own exchange does not know that it is over, and must not stay open for ever.
+    if (request !== origin)
+      setTimeout(() => request.abort?.(refusals.lostInBridge()), ANSWERED_GRACE).unref();
     if (message.id === request.id) return request.answer({ text, message });
     // An error to what the server could not read has no id, and some servers make a string of a number.
     request.answer({ text: withId(text.toString(), request.id), message: { ...message, id: request.id } });
@@ -319,11 +322,14 @@ export class Bridge implements RemoteSink {
   // ---- both ------------------------------------------------------------------------------------------------------
 
   #expire(request: PendingRequest, error: DrawbridgeError): void {
-    const wasSent =
-      request.abort !== undefined && request.method !== 'initialize' && request.method !== 'ping';
-    if (request.method === 'ping') request.answer(pong(request.id));
-    else request.fail(error);
-    if (wasSent) void this.#afterGate(() => this.#forwarder.post(cancellation(request.id)));
+    const { abort } = request;
+    if (request.method === 'ping') {
+      request.answer(pong(request.id));
+      return abort?.(error);
+    }
+    request.fail(error);
+    if (abort && request.method !== 'initialize')
+      void this.#post(cancelled(request.id, 'Timed out'), 'notifications/cancelled');
   }
 
   async #sendOwn(request: PendingRequest): ReturnType<Forwarder['sendOwn']> {
@@ -359,18 +365,26 @@ export class Bridge implements RemoteSink {
 
   /** Stdin rests while the client does not read, or more is asked than can wait. */
   #throttle(): void {
-    if (!this.#stdout.blocked && !this.#queue.isFull) return;
+    // Never while the client may be asked something: a running request may wait for its answer.
+    const isFull = this.#queue.isFull && !this.#serverRequests.any;
+    if (!this.#stdout.blocked && !isFull) return;
     this.#stdin.pause();
     const resume = (): void => {
-      if (!this.#closing && !this.#queue.isFull) this.#stdin.resume();
+      if (!this.#closing) this.#stdin.resume();
+      this.#throttle();
     };
     if (this.#stdout.blocked) this.#stdout.whenReady(resume);
     else this.#queue.whenRoom(resume);
   }
 
-  /** Ids of the bridge's own requests: no client and no server will think of the same. */
-  #newId(): string {
-    this.#idPrefix ??= crypto.randomUUID();
-    return `drawbridge-${this.#idPrefix}-${++this.#lastId}`;
+  /** A line over the limit may be the client's answer to the server, which then is told instead. */
+  #refuseOversized(id: MessageId | null, isRequest: boolean, messages: ClientMessages): void {
+    if (isRequest || id === null || !this.#serverRequests.has(id)) return messages.refuseOversized(id);
+    const { text, message } = errorAnswer(id, refusals.tooLargeForServer());
+    this.#acceptResponse(message, text);
+  }
+
+  #refuseServerRequest(id: MessageId): void {
+    void this.#post(errorAnswer(id, refusals.tooManyOfServer()).text);
   }
 }

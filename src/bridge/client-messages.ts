@@ -51,7 +51,12 @@ export class ClientMessages {
 
   refuseOversized(id: MessageId | null): void {
     const limit = this.#maxBytes / 1024 / 1024;
-    this.#refuse(id, 'invalid-request', `The message is longer than ${limit} MiB (--max-message-size).`);
+    const answerTo = id !== null && this.#handlers.isInFlight(id) ? null : id;
+    this.#refuse(
+      answerTo,
+      'invalid-request',
+      `The message is longer than ${limit} MiB (--max-message-size).`,
+    );
   }
 
   #readBatch(text: string): void {
@@ -74,6 +79,9 @@ export class ClientMessages {
     const deliver = batch?.expect() ?? ((answer: Answer | undefined) => answer && write(answer.text));
     switch (message.kind) {
       case 'request':
+        if (batch && message.method === 'initialize') {
+          return deliver(invalidRequest(message.id, '"initialize" is never part of a batch'));
+        }
         if (!isInFlight(message.id)) return onRequest(message, withoutNullParams(message, line), deliver);
         return deliver(invalidRequest(message.id, 'its "id" is that of a request still in flight'));
       case 'invalid': {

@@ -28,8 +28,8 @@ export function limitsFor(method: string, given: number | undefined): Limits {
   // The client pings to see that somebody is there: somebody is (MCP 2025-11-25, Ping).
   if (method === 'ping') return { answer: 5_000, stream: 5_000, total: 5_000 };
   if (given !== undefined) return { answer: given, stream: given, total: Math.max(24 * HOUR, given) };
-  const answer = quick.test(method) ? MINUTE : 5 * MINUTE;
-  return { answer, stream: HOUR, total: 24 * HOUR };
+  if (quick.test(method)) return { answer: MINUTE, stream: MINUTE, total: HOUR };
+  return { answer: 5 * MINUTE, stream: HOUR, total: 24 * HOUR };
 }
 
 /** Looks through the pending requests now and then, while there are any: cheaper than a timer for each. */

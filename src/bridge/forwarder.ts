@@ -26,6 +26,9 @@ const MAX_BUSY_TRIES = 3;
 const repeatable =
   /^(initialize|ping|logging\/setLevel|completion\/complete|prompts\/get|resources\/(read|subscribe|unsubscribe)|tasks\/(get|result|cancel)|.+\/list|notifications\/.+)$/;
 
+/** These, and the client's answers, mean nothing in another session than the one they were made for. */
+const ofItsSession = new Set([undefined, 'notifications/initialized', 'notifications/cancelled']);
+
 /** Sends a message until it has its answer or there is no point in going on. */
 export class Forwarder {
   readonly #options: ForwarderOptions;
@@ -34,22 +37,35 @@ export class Forwarder {
     this.#options = options;
   }
 
-  /** Sends the client's `initialize`: the first try finds out the transport, and a remote that is down is waited for. */
+  /** Sends the client's `initialize`; a remote that is down is waited for. */
   async initialize(request: PendingRequest): Promise<void> {
-    const { fallBack, transport, log } = this.#options;
     const giveUpAt = performance.now() + INITIALIZE_PATIENCE;
     for (let failures = 1; !request.settled; failures++) {
-      const outcome = await this.#send(request);
+      const outcome = await this.open(request);
       if (outcome.kind === 'done') return;
-      if (fallBack && transport().name === 'http' && suggestsOlderTransport(outcome)) {
-        return this.#initializeOlder(request, outcome, fallBack);
-      }
       const wait = Math.min(1_000, backoff(failures));
       const isOver = performance.now() + wait > giveUpAt;
       if (isOver || !isWorthWaiting(outcome)) return this.#giveUp(request, outcome);
-      log.info('remote not ready, trying again', { reason: outcome.error.reason });
+      this.#options.log.info('remote not ready, trying again', { reason: outcome.error.reason });
       await sleep(wait);
     }
+  }
+
+  /** Sends an `initialize` once, by the older transport where the server does not know the newer. */
+  async open(request: PendingRequest): Promise<Outcome> {
+    const { fallBack, transport, log } = this.#options;
+    const first = await this.#send(request);
+    if (first.kind === 'done' || !fallBack || transport().name !== 'http' || !suggestsOlderTransport(first))
+      return first;
+    log.info('no Streamable HTTP at this URL, trying HTTP+SSE');
+    const goBack = await fallBack();
+    const second = await this.#send(request);
+    if (second.kind === 'done') return second;
+    goBack();
+    if (second.error.reason === 'unauthorized') return second;
+    // The server's own words, where it had any, say more than that neither transport works.
+    if (first.kind === 'failed' && first.answer) return first;
+    return { kind: 'failed', error: neitherTransport(first.error, second.error), mayHaveRun: false };
   }
 
   /** Sends a request, opening a new session where the server has forgotten ours. */
@@ -66,17 +82,19 @@ export class Forwarder {
 
   /** Sends a request of the bridge's own, which gets no new session if this one fails. */
   sendOwn(request: PendingRequest): Promise<Outcome> {
-    return this.#send(request);
+    return request.method === 'initialize' ? this.open(request) : this.#send(request);
   }
 
   /** Sends a notification, or the client's answer to a request of the server's. */
   async post(message: OutgoingMessage): Promise<Outcome> {
-    const outcome = await this.#send(message);
+    const { recovery, log } = this.#options;
+    let outcome = await this.#send(message);
+    if (outcome.kind === 'session-expired' && !ofItsSession.has(message.method)) {
+      await recovery.recover(outcome.session);
+      outcome = await this.#send(message);
+    }
     if (outcome.kind !== 'done') {
-      this.#options.log.warn('message not delivered', {
-        method: message.method ?? null,
-        reason: outcome.error.reason,
-      });
+      log.warn('message not delivered', { method: message.method ?? null, reason: outcome.error.reason });
     }
     return outcome;
   }
@@ -113,25 +131,8 @@ export class Forwarder {
     }
   }
 
-  async #initializeOlder(
-    request: PendingRequest,
-    first: Refusal,
-    fallBack: () => Promise<() => void>,
-  ): Promise<void> {
-    const { transport, log } = this.#options;
-    log.info('no Streamable HTTP at this URL, trying HTTP+SSE');
-    const goBack = await fallBack();
-    const second = await transport().send(request);
-    if (second.kind === 'done') return;
-    goBack();
-    if (second.error.reason === 'unauthorized') request.fail(second.error);
-    // The server's own words, where it had any, say more than that neither transport works.
-    else if (first.kind === 'failed' && first.answer) request.failRemotely(first.answer.error);
-    else request.fail(neitherTransport(first.error, second.error));
-  }
-
   #giveUp(request: PendingRequest, outcome: Refusal): void {
-    if (outcome.kind === 'failed' && outcome.answer) request.failRemotely(outcome.answer.error);
+    if (outcome.kind === 'failed' && outcome.answer) request.failRemotely(outcome.answer.text);
     else request.fail(outcome.error);
   }
 }
@@ -142,15 +143,16 @@ type Refusal = Exclude<Outcome, { kind: 'done' }>;
 function suggestsOlderTransport(outcome: Refusal): boolean {
   if (outcome.kind !== 'failed') return false;
   const { status } = outcome.error.details;
-  return (status === 400 || status === 404 || status === 405) && !isModernError(outcome.answer?.error);
+  return (status === 400 || status === 404 || status === 405) && !isModernError(outcome.answer);
 }
 
 /** Whether a remote that failed `initialize` so may be on its way up. */
 function isWorthWaiting(outcome: Refusal): boolean {
+  if (outcome.kind === 'busy') return outcome.retryAfter === undefined;
   if (outcome.kind !== 'failed') return false;
   const { reason, details } = outcome.error;
   return (
-    reason === 'unreachable' || (reason === 'http-status' && [502, 503, 504].includes(Number(details.status)))
+    reason === 'unreachable' || (reason === 'http-status' && [502, 504].includes(Number(details.status)))
   );
 }
 

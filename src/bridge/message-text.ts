@@ -19,7 +19,7 @@ export function withoutNullParams(
 export function withId(text: string, id: MessageId): string {
   const span = findMember(text, 'id');
   if (span) return replaceAt(text, span, JSON.stringify(id));
-  return text.replace('{', `{"id":${JSON.stringify(id)},`);
+  return text.replace('{', () => `{"id":${JSON.stringify(id)},`);
 }
 
 export function pong(id: MessageId): Answer {
@@ -33,6 +33,12 @@ export function cancelled(requestId: MessageId, reason: string): string {
   return JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, reason } });
 }
 
-export function cancellation(requestId: MessageId): { body: string; method: string } {
-  return { body: cancelled(requestId, 'Timed out'), method: 'notifications/cancelled' };
+/** Makes the ids of the bridge's own requests: no client and no server will think of the same. */
+export function createIdMaker(): () => string {
+  let prefix: string | undefined;
+  let last = 0;
+  return () => {
+    prefix ??= crypto.randomUUID();
+    return `drawbridge-${prefix}-${++last}`;
+  };
 }

@@ -1,5 +1,6 @@
 import type { MessageText } from '../byte-text.ts';
 import type { DrawbridgeError } from '../errors.ts';
+import { toOneLine } from '../json-text.ts';
 import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
 import type { OutgoingRequest } from '../remote/transport.ts';
 import { type Limits, limitsFor } from './deadlines.ts';
@@ -28,6 +29,7 @@ export class PendingRequest implements OutgoingRequest {
   readonly #limits: Limits;
   readonly #latest: number;
   readonly #onAnswer: (answer: Answer | undefined) => void;
+  #onSettled: (() => void) | undefined;
 
   /**
    * @param timeout `--request-timeout` in milliseconds; undefined: the defaults for the method
@@ -57,6 +59,7 @@ export class PendingRequest implements OutgoingRequest {
   answer(answer: Answer): void {
     if (this.settled) return;
     this.settled = true;
+    this.#onSettled?.();
     this.#onAnswer(answer);
   }
 
@@ -67,16 +70,29 @@ export class PendingRequest implements OutgoingRequest {
     this.abort?.(error);
   }
 
-  /** Answers with an error that the remote gave. */
-  failRemotely(error: { code: number; message: string; data?: unknown }): void {
-    const text = JSON.stringify({ jsonrpc: '2.0', id: this.id, error });
-    this.answer({ text, message: { kind: 'response', id: this.id, error } });
+  /**
+   * Answers with an error that the remote gave.
+   *
+   * @param error the `error` member, JSON
+   */
+  failRemotely(error: string): void {
+    const text = `{"jsonrpc":"2.0","id":${JSON.stringify(this.id)},"error":${toOneLine(error)}}`;
+    this.answer({ text, message: { kind: 'response', id: this.id, error: JSON.parse(error) } });
+  }
+
+  /** Resolves when it is answered or cancelled. */
+  whenSettled(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.settled) resolve();
+      else this.#onSettled = resolve;
+    });
   }
 
   /** Nobody waits any more: there will be no answer. */
   cancel(): void {
     if (this.settled) return;
     this.settled = true;
+    this.#onSettled?.();
     this.#onAnswer(undefined);
   }
 }

@@ -37,6 +37,14 @@ export class ServerRequests {
     return taken ? replaceAt(json, idSpan, JSON.stringify(clientId)) : text;
   }
 
+  get any(): boolean {
+    return this.#open.size > 0;
+  }
+
+  has(id: MessageId): boolean {
+    return this.#open.has(id);
+  }
+
   /** @returns the client's answer as the remote is to get it; undefined where nothing like it was asked */
   answer(response: JsonRpcResponse, text: MessageText): MessageText | undefined {
     const request = response.id === null ? undefined : this.#open.get(response.id);

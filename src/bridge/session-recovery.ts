@@ -1,16 +1,19 @@
 import type { MessageText } from '../byte-text.ts';
-import { DrawbridgeError } from '../errors.ts';
+import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
 import { findMember, replaceAt } from '../json-text.ts';
 import { isObject, type JsonRpcResponse } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
 import { isHeaderSafe } from '../remote/request-headers.ts';
-import type { Outcome, RemoteTransport, Session } from '../remote/transport.ts';
+import { backoff, sleep } from '../remote/retry.ts';
+import type { Outcome, OutgoingMessage, RemoteTransport, Session } from '../remote/transport.ts';
 import { type Answer, PendingRequest } from './pending-requests.ts';
 
 export interface RecoveryOptions {
   transport: () => RemoteTransport;
   /** Sends a request of the bridge's own until it has its answer. */
   sendOwn: (request: PendingRequest) => Promise<Outcome>;
+  /** Sends a message that has no answer. */
+  post: (message: OutgoingMessage) => Promise<Outcome>;
   newId: () => string;
   requestTimeout: number | undefined;
   /** The session that was is no more: what hangs on it is to be let go. */
@@ -21,6 +24,9 @@ export interface RecoveryOptions {
   onContractBroken: (error: DrawbridgeError) => void;
   log: Logger;
 }
+
+/** A session that lasted this long was sound: the next loss is a first one again. */
+const SOUND_AFTER = 30_000;
 
 /** What `initialize` settled between client and server, as far as the bridge must know. */
 interface Contract {
@@ -42,6 +48,10 @@ export class SessionRecovery {
   #running: Promise<void> | undefined;
   /** Whether any handshake has been brought to its end; before that there is nothing to recover, only to begin. */
   #established = false;
+  /** Since when the session stands, on the clock of `performance.now()`. */
+  #since = 0;
+  #failures = 0;
+  readonly #closed = new AbortController();
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -81,6 +91,7 @@ export class SessionRecovery {
   confirmed(initialized: MessageText, accepted: boolean): void {
     this.#initialized = initialized.toString();
     this.#established = accepted;
+    this.#since = performance.now();
   }
 
   /** Takes note of what a request that the server has granted has set up there. */
@@ -99,10 +110,14 @@ export class SessionRecovery {
    */
   recover(lost: Session | undefined): Promise<void> {
     const { transport } = this.#options;
-    if (lost !== transport().session) return this.#running ?? Promise.resolve();
-    this.#running ??= this.#recover()
+    if (this.#running) return this.#running;
+    const { session } = transport();
+    if (session !== undefined && session !== lost) return Promise.resolve();
+    this.#running = this.#recover()
       .catch((error: unknown) => {
-        this.#established = false; // the next request tries again
+        // Half a session is none: the next request tries again.
+        transport().useSession(undefined);
+        this.#established = false;
         throw error;
       })
       .finally(() => {
@@ -111,8 +126,28 @@ export class SessionRecovery {
     return this.#running;
   }
 
+  /** Opens a new session though nobody waits for one, so that the client goes on hearing from the server. */
+  async reopen(lost: Session): Promise<void> {
+    const { transport, log } = this.#options;
+    if (performance.now() - this.#since >= SOUND_AFTER) this.#failures = 0;
+    for (let gone: Session | undefined = lost; !this.#closed.signal.aborted; gone = undefined) {
+      if (this.#failures++ > 0) await sleep(backoff(this.#failures), this.#closed.signal);
+      const { session } = transport();
+      if (this.#closed.signal.aborted || (session !== undefined && session !== gone)) return;
+      try {
+        return await this.recover(session);
+      } catch (error) {
+        log.info('no new session yet', { reason: asDrawbridgeError(error).reason });
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+
   async #recover(): Promise<void> {
-    const { transport, log, onSessionEnded, onRecovered, onContractBroken } = this.#options;
+    const { transport, post, log, onSessionEnded, onRecovered, onContractBroken } = this.#options;
     if (this.#initialize === undefined) throw lostForGood();
     log.info('opening a new session');
     onSessionEnded();
@@ -133,14 +168,16 @@ export class SessionRecovery {
     }
     this.#useSession(request, contract);
     const initialized = this.#initialized ?? '{"jsonrpc":"2.0","method":"notifications/initialized"}';
-    const outcome = await transport().send({ body: initialized, method: 'notifications/initialized' });
+    const outcome = await post({ body: initialized, method: 'notifications/initialized' });
     if (outcome.kind !== 'done') throw outcome.error;
     this.#established = true;
+    this.#since = performance.now();
     await transport().listen();
-    for (const body of [this.#logLevel, ...this.#subscriptions.values()]) {
-      if (body === undefined) continue;
-      await this.#sendOwn(body, 'logging/setLevel').catch((error: unknown) => {
-        log.warn('not set up again in the new session', { error: String(error) });
+    const setUp = [...this.#subscriptions.values()].map((body) => ({ body, method: 'resources/subscribe' }));
+    if (this.#logLevel !== undefined) setUp.unshift({ body: this.#logLevel, method: 'logging/setLevel' });
+    for (const { body, method } of setUp) {
+      await this.#sendOwn(body, method).catch((error: unknown) => {
+        log.warn('not set up again in the new session', { method, reason: asDrawbridgeError(error).reason });
       });
     }
     onRecovered(this.#contract ? listChanges(contract) : []);
@@ -184,7 +221,7 @@ function contractOf({ protocolVersion, capabilities }: Record<string, unknown>):
 function brokenPromise(old: Contract, now: Contract): string | undefined {
   if (old.protocolVersion !== now.protocolVersion) return 'the new one is of another protocol revision';
   const missing = Object.keys(old.capabilities).filter((name) => !(name in now.capabilities));
-  return missing.length > 0 ? `the new one lacks "${missing[0]}"` : undefined;
+  return missing[0] === undefined ? undefined : `the new one lacks "${displayText(missing[0], 40)}"`;
 }
 
 /** The catalogues of the new session may differ: the client is told to look, where it was told that it would be. */

@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
-import { ByteText } from '../byte-text.ts';
+import { addPiece, ByteText } from '../byte-text.ts';
 import { isMessageId, type MessageId } from '../jsonrpc.ts';
 
 export interface StdinHandlers {
   /** One line without its end, never empty. */
   onLine(line: ByteText): void;
-  /** A line over the limit was skipped; `id` is the request's where it could be made out. */
-  onOversizedLine(id: MessageId | null): void;
+  /** A line over the limit was skipped; `id` is the message's where it could be made out. */
+  onOversizedLine(id: MessageId | null, isRequest: boolean): void;
   onEnd(): void;
 }
 
@@ -64,7 +64,7 @@ export class StdinReader {
       this.#skipping.tail = Buffer.concat([this.#skipping.tail, piece.subarray(-KEPT)]).subarray(-KEPT);
       return;
     }
-    this.#pieces.push(piece);
+    addPiece(this.#pieces, piece);
     this.#bytes += piece.length;
     if (this.#bytes <= this.#maxBytes) return;
     const line = Buffer.concat(this.#pieces, this.#bytes);
@@ -77,12 +77,14 @@ export class StdinReader {
     if (skipped) {
       this.#skipping = undefined;
       this.#bytes = 0;
-      this.#handlers.onOversizedLine(findId(skipped.head.toString(), skipped.tail.toString()));
+      const [start, end] = [skipped.head.toString(), skipped.tail.toString()];
+      this.#handlers.onOversizedLine(findId(start, end), /"method"\s*:/.test(start + end));
       return;
     }
     const pieces = this.#pieces;
     this.#pieces = [];
     this.#bytes = 0;
+    if (this.#first && (pieces[0]?.length ?? 3) < 3) pieces.splice(0, pieces.length, Buffer.concat(pieces));
     const [head] = pieces;
     // Some Windows programs begin with a byte order mark.
     if (this.#first && head?.[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf)

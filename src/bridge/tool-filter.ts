@@ -1,5 +1,5 @@
 import type { MessageText } from '../byte-text.ts';
-import { findElements, findMember, replaceAt } from '../json-text.ts';
+import { findElements, findMember, isUnambiguous, replaceAt } from '../json-text.ts';
 import { isObject } from '../jsonrpc.ts';
 import type { ToolFilterSettings } from '../settings.ts';
 
@@ -19,6 +19,17 @@ export class ToolFilter {
     const { allow, ignore } = this.#settings;
     const matches = (glob: string): boolean => matchesGlob(name, glob);
     return (allow.length === 0 || allow.some(matches)) && !ignore.some(matches);
+  }
+
+  /**
+   * Whether a `tools/call` may pass. One that names its tool twice may not: the server might read the other name.
+   *
+   * @param params its parsed `params`
+   */
+  allowsCall(body: MessageText, params: unknown): boolean {
+    if (!this.isActive) return true;
+    const name = isObject(params) ? params.name : undefined;
+    return typeof name === 'string' && this.allows(name) && isUnambiguous(body.toString(), 'params', 'name');
   }
 
   /**

@@ -52,7 +52,10 @@ class OptionReader {
   constructor(given: OptionValues, env: NodeJS.ProcessEnv) {
     this.#given = given;
     this.#env = env;
-    for (const { name } of options) if (given[name] === '') this.#fail(name, 'needs a value');
+    for (const { name } of options) {
+      const value = given[name];
+      if (value === '' || (Array.isArray(value) && value.includes(''))) this.#fail(name, 'needs a value');
+    }
   }
 
   text(name: string): string | undefined {

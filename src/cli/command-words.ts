@@ -19,7 +19,9 @@ export function splitCommand(line: string): string[] | undefined {
     } else if (char === '"' || char === "'") {
       quote = char;
       word ??= '';
-    } else if (/\s/.test(char)) {
+    } else if (char === '\\' && line[at + 1] === '\n') {
+      at++; // a line that goes on in the next
+    } else if (' \t\n'.includes(char)) {
       if (word !== undefined) words.push(word);
       word = undefined;
     } else {

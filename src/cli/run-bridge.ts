@@ -30,8 +30,10 @@ export async function runBridge(settings: Settings): Promise<number> {
   const exitCode = await new Promise<number>((resolve) => {
     let ending = false;
     const end = async (code: number, patience: number): Promise<void> => {
+      if (patience === 0) bridge.hurry();
       if (ending) return;
       ending = true;
+      authorizer.close();
       await bridge
         .close(patience)
         .catch((error) => log.error('shutdown failed', { reason: asDrawbridgeError(error).reason }));
@@ -55,7 +57,11 @@ export async function runBridge(settings: Settings): Promise<number> {
     });
     watchForEnd((code) => void end(code, 0));
     process.on('uncaughtException', (error) => {
-      log.error('unexpected failure', describeCrash(error));
+      try {
+        log.error('unexpected failure', describeCrash(error));
+      } catch {
+        // The end is more important than its record.
+      }
       void end(1, 0);
     });
   });

@@ -48,7 +48,7 @@ function parseHeader(line: string, env: NodeJS.ProcessEnv): [string, string] {
   const value = line
     .slice(colon + 1)
     .replace(/\$\{([^}]*)\}/g, (_, variable: string) => {
-      const found = env[variable];
+      const found = Object.hasOwn(env, variable) ? env[variable] : undefined;
       if (found !== undefined) return found;
       throw new DrawbridgeError(
         'usage',
@@ -79,7 +79,7 @@ function readOwnFile(path: string): string {
   };
   let descriptor: number;
   try {
-    descriptor = openSync(path, constants.O_RDONLY);
+    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     return refuse(`can't be read (${(error as NodeJS.ErrnoException).code})`);
   }

@@ -20,12 +20,18 @@ export class Cookies {
     for (const line of lines) {
       if (line.length > MAX_BYTES) continue;
       this.#jar.setCookieSync(line, this.#url, { ignoreError: true });
-      const kept = this.#jar.getCookiesSync(this.#url);
-      // Past the bound the oldest go, as in a browser (RFC 6265 section 6.1).
-      for (const { domain, path, key } of kept.slice(0, Math.max(0, kept.length - MAX_COOKIES))) {
+      this.#dropOldest();
+    }
+  }
+
+  /** Past the bound the oldest go, as in a browser (RFC 6265 section 6.1); the memory store answers at once. */
+  #dropOldest(): void {
+    this.#jar.store.getAllCookies((_error, cookies = []) => {
+      const byAge = [...cookies].sort((a, b) => (a.creationIndex ?? 0) - (b.creationIndex ?? 0));
+      for (const { domain, path, key } of byAge.slice(0, Math.max(0, byAge.length - MAX_COOKIES))) {
         this.#jar.store.removeCookie(domain ?? '', path ?? '', key, () => {});
       }
-    }
+    });
   }
 
   /** The Cookie header for a path of the origin; undefined where none applies. */

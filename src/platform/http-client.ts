@@ -1,6 +1,6 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { SecureContextOptions } from 'node:tls';
+import type { PeerCertificate, SecureContextOptions } from 'node:tls';
 import type { MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 import type { NetworkSettings } from '../settings.ts';
@@ -11,6 +11,15 @@ const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_REDIRECTS = 3;
 /** After this silence the operating system probes the connection, so that a dead one is found within a minute. */
 const TCP_PROBE_AFTER = 30_000;
+
+const connectFailures = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
 
 export type Headers = Record<string, string>;
 
@@ -84,13 +93,11 @@ export class HttpClient {
     // A proxy's agent has no socket to show before the proxy has connected it.
     if (this.#proxyName !== undefined) limitConnecting();
     request.once('socket', (socket: Socket) => {
-      if (!socket.connecting) return connected();
+      const isSecuring = 'secureConnecting' in socket && socket.secureConnecting === true;
+      if (!socket.connecting && !isSecuring) return connected();
       limitConnecting();
       socket.setKeepAlive(true, TCP_PROBE_AFTER);
-      socket.once(
-        this.#base.protocol === 'https:' && !this.#proxyName ? 'secureConnect' : 'connect',
-        connected,
-      );
+      socket.once(this.#base.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
     });
     request.once('close', () => clearTimeout(timer));
     return request;
@@ -124,10 +131,12 @@ export class HttpClient {
 
   /** @internal */
   failure(error: unknown): DrawbridgeError {
-    return networkError(
-      error,
-      this.#proxyName ? `${this.target} through the proxy ${this.#proxyName}` : this.target,
-    );
+    const { code } = (error ?? {}) as NodeJS.ErrnoException;
+    // With a proxy, only that is connected to and looked up.
+    if (this.#proxyName === undefined || !connectFailures.has(code ?? ''))
+      return networkError(error, this.target);
+    const { message } = networkError(error, `the proxy ${this.#proxyName}`);
+    return new DrawbridgeError('proxy-failed', message, { url: this.target }, error);
   }
 
   /** @internal the proxy refused to connect us, e.g. 407 */
@@ -171,7 +180,8 @@ export class Exchange {
         });
         this.#request = request;
         if (this.#aborted) request.destroy(this.#aborted);
-        request.once('proxyConnect', ({ statusCode }: { statusCode: number }) => {
+        // Only a tunnel has a status of its own; a proxy for plain http answers in the remote's place.
+        request.once('proxyConnect', ({ statusCode = 200 }: { statusCode?: number }) => {
           if (statusCode !== 200) request.destroy(client.proxyFailure(statusCode));
         });
         // Kept for the request's whole life: destroying it later may emit once more.
@@ -179,6 +189,7 @@ export class Exchange {
         request.once('response', async (response: IncomingMessage) => {
           try {
             const { statusCode = 0 } = response;
+            if (statusCode === 407) throw client.proxyFailure(statusCode);
             if (statusCode >= 300 && statusCode < 400 && statusCode !== 304) {
               response.resume();
               return start(client.redirected(at, response, hops), hops + 1);
@@ -235,7 +246,16 @@ async function openTransport(url: URL, settings: NetworkSettings): Promise<Trans
     env.ALL_PROXY ||
     env.all_proxy
   ) {
-    const proxy = (await import('./proxy.ts')).findProxy(url, { ...agentOptions, ...tls });
+    // Through a proxy the library forgets the host where it is an address, and Node would check for another name.
+    const { checkServerIdentity } = await import('node:tls');
+    const hostname = url.hostname.replace(/^\[|\]$/g, '');
+    const proxy = (await import('./proxy.ts')).findProxy(url, {
+      checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+        checkServerIdentity(hostname, certificate),
+      ...agentOptions,
+      ...tls,
+      ...(settings.ipv4Only && { family: 4 }),
+    });
     if (proxy) return { request, agent: proxy.agent, tls, proxyName: proxy.name };
   }
   return { request, agent: new Agent(agentOptions), tls };
@@ -247,13 +267,21 @@ async function tlsOptions(settings: NetworkSettings): Promise<SecureContextOptio
   // Node takes `ca` in place of its own list, not in addition; before 22.15 NODE_EXTRA_CA_CERTS has to be read again.
   const tls = await import('node:tls');
   const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
-  const { readFileSync } = await import('node:fs');
-  const extra = settings.env.NODE_EXTRA_CA_CERTS;
   const defaults = getCACertificates?.('default') ?? [
     ...tls.rootCertificates,
-    ...(extra ? [readFileSync(extra, 'utf8')] : []),
+    ...(await readExtraCertificates(settings.env)),
   ];
   return { ...base, ca: [...defaults, settings.ca] };
+}
+
+async function readExtraCertificates({ NODE_EXTRA_CA_CERTS: path }: NodeJS.ProcessEnv): Promise<string[]> {
+  if (!path) return [];
+  const { readFile } = await import('node:fs/promises');
+  // Node has warned of one that can't be read, and gone on.
+  return readFile(path, 'utf8').then(
+    (pem) => [pem],
+    () => [],
+  );
 }
 
 function joinCookies(headers: Headers, cookies: string): string {

@@ -14,7 +14,8 @@ const FILES_KEPT = 5;
 export async function createLogWriter(settings: LogSettings, scrub: Scrub): Promise<LogWriter> {
   const file = settings.file === undefined ? undefined : new RotatingFile(settings.file);
   const write = (line: string): void => {
-    const clean = scrub(settings.format === 'json' ? line : textLine(line));
+    // No control character reaches a terminal; pino has escaped those that JSON escapes.
+    const clean = `${scrub(settings.format === 'json' ? line : textLine(line)).replace(/[\u0000-\u001f\u007f-\u009f]/g, '')}\n`;
     writeToStderr(clean);
     file?.write(clean);
   };
@@ -53,11 +54,11 @@ class RotatingFile {
   }
 
   write(text: string): void {
-    if (this.#size + text.length > FILE_BYTES) this.#rotate();
     try {
+      if (this.#size + text.length > FILE_BYTES) this.#rotate();
       this.#size += writeSync(this.#descriptor, text);
     } catch {
-      // A full disk: stderr still has the line.
+      // A full disk, or a file that another process holds: stderr still has the line.
     }
   }
 

@@ -1,4 +1,5 @@
-import type { Agent, AgentOptions } from 'node:http';
+import type { Agent } from 'node:http';
+import type { AgentOptions } from 'node:https';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { getProxyForUrl } from 'proxy-from-env';
@@ -18,8 +19,13 @@ export interface Proxy {
  * @throws DrawbridgeError `usage` where the variable holds no http or https URL
  */
 export function findProxy(url: URL, agentOptions: AgentOptions): Proxy | undefined {
-  const setting = getProxyForUrl(url.href);
-  if (setting === '') return undefined;
+  const found = getProxyForUrl(url.href);
+  if (found === '') return undefined;
+  // Where the variable names no scheme, the library takes the target's; proxies are spoken to in plain HTTP by default.
+  const isGiven = Object.entries(process.env).some(
+    ([name, value]) => /_proxy$/i.test(name) && value === found,
+  );
+  const setting = isGiven ? found : found.replace(/^https:/, 'http:');
   if (!URL.canParse(setting)) fail();
   const proxy = new URL(setting);
   if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') fail();

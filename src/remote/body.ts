@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { ByteText } from '../byte-text.ts';
+import { addPiece, ByteText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 
 /** Tells a reader of the network when the local client does not keep up with what was read. */
@@ -52,6 +52,7 @@ export async function decodedBody(response: IncomingMessage): Promise<Readable> 
       );
     }
   });
+  if (response.destroyed) decoder.destroy(response.errored ?? new Error('closed'));
   response.on('error', (error) => decoder.destroy(error));
   decoder.on('close', () => response.destroy());
   response.pipe(decoder);
@@ -72,7 +73,7 @@ export function readChunks(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     // It may have broken while something else was awaited.
-    if (body.errored) return reject(body.errored);
+    if (body.errored || body.destroyed) return reject(body.errored ?? new Error('closed'));
     body.on('data', (chunk: Buffer) => {
       try {
         onChunk(chunk);
@@ -116,7 +117,7 @@ export async function readBody(
         `The server's answer is larger than ${limit / 1024 / 1024} MiB (--max-message-size).`,
       );
     }
-    chunks.push(chunk);
+    addPiece(chunks, chunk);
     onProgress?.();
   });
   return new ByteText(chunks);

@@ -10,7 +10,7 @@ export interface ErrorResponse {
   headers: IncomingHttpHeaders;
   body: string;
   /** The JSON-RPC error in the body, where it holds one. */
-  rpcError: ErrorAnswer['error'] | undefined;
+  rpcError: { code: number; message: string; data?: unknown } | undefined;
 }
 
 const MAX_REMOTE_TEXT = 500;
@@ -33,9 +33,12 @@ export function parseErrorResponse(
     status,
     headers,
     body,
-    rpcError: isRpcError ? (error as unknown as ErrorAnswer['error']) : undefined,
+    rpcError: isRpcError ? (error as unknown as NonNullable<ErrorResponse['rpcError']>) : undefined,
   };
 }
+
+const LOST_SESSION =
+  /(no valid|invalid|unknown) session|session (id )?(is )?(not found|invalid|unknown|expired|terminated|does not exist)|not initialized/i;
 
 /**
  * Whether an answer says that the session is not known any more: 404 to a message that carried one
@@ -44,12 +47,12 @@ export function parseErrorResponse(
  */
 export function isSessionExpired({ status, rpcError }: ErrorResponse): boolean {
   if (status === 404) return rpcError?.code !== -32601;
-  return status === 400 && rpcError !== undefined && /session|not initialized/i.test(rpcError.message);
+  return status === 400 && rpcError !== undefined && LOST_SESSION.test(rpcError.message);
 }
 
 /** Codes by which a server of the revision 2026-07-28 or later makes itself known in a refusal. */
-export function isModernError(error: ErrorAnswer['error'] | undefined): boolean {
-  return error !== undefined && [-32020, -32021, -32022].includes(error.code);
+export function isModernError(answer: ErrorAnswer | undefined): boolean {
+  return answer !== undefined && [-32020, -32021, -32022].includes(answer.code);
 }
 
 /** An error status as an error for the local client, with what the remote said about it, bounded and marked as its. */
@@ -108,11 +111,14 @@ function remoteBody({ body, rpcError }: ErrorResponse): JsonValue | undefined {
   return displayText(body, MAX_REMOTE_TEXT) || undefined;
 }
 
-function displayJson(value: JsonValue): JsonValue {
-  const text = JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'string' ? displayText(part, MAX_REMOTE_TEXT) : part,
+/** A structured error made fit to be shown, its names as well as its texts. */
+function displayJson(value: JsonValue | undefined): JsonValue {
+  if (typeof value === 'string') return displayText(value, MAX_REMOTE_TEXT);
+  if (typeof value !== 'object' || value === null) return value ?? null;
+  if (Array.isArray(value)) return value.map(displayJson);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [displayText(name), displayJson(part)]),
   );
-  return JSON.parse(text) as JsonValue;
 }
 
 function parseJson(text: string): unknown {

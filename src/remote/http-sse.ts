@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Exchange } from '../platform/http-client.ts';
-import { decodedBody, readChunks, readStart } from './body.ts';
-import { headerDetails, isEventStream, parseErrorResponse, statusError } from './http-answer.ts';
+import { decodedBody, readChunks } from './body.ts';
+import { isEventStream } from './http-answer.ts';
 import { deliver } from './message-reader.ts';
+import { outcomeOfRefusal } from './refusal.ts';
 import { commonHeaders, postHeaders, streamHeaders } from './request-headers.ts';
 import { type ServerSentEvent, SseReader } from './sse-reader.ts';
 import {
@@ -18,6 +19,8 @@ import {
 
 /** How long the stream may take to name the endpoint for messages, in milliseconds. */
 const ENDPOINT_TIMEOUT = 10_000;
+/** How long the server may take to accept a message that has no answer. */
+const MESSAGE_TIMEOUT = 15_000;
 
 /**
  * The HTTP+SSE transport of the revision 2024-11-05: one stream from the server for all its messages, and a POST to
@@ -49,28 +52,44 @@ export class HttpSse implements RemoteTransport {
 
   async send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome> {
     const request = isRequest(message) ? message : undefined;
-    let sent = false;
+    let exchange: Exchange | undefined;
+    let timer: NodeJS.Timeout | undefined;
     try {
       if (!this.#stream && message.method !== 'initialize' && this.#session) {
         return { kind: 'session-expired', session: this.#session, error: this.#lost() };
       }
       const stream = this.#stream ?? (await this.#openOnce());
       if (request?.settled) return { kind: 'done' };
-      const answered = request && this.#awaitAnswer(request, stream);
       const { client, authorizer, headers } = this.#options;
       const credential = await authorizer.credential();
       const common = commonHeaders(headers, this.#session, credential);
-      const exchange = client.exchange('POST', stream.endpoint, postHeaders(common), message.body);
-      if (request) request.abort = (error) => this.#settle(request, exchange, error);
-      const response = await exchange.response;
-      sent = true;
-      if ((response.statusCode ?? 0) >= 400) return await this.#refused(response, credential, request);
-      response.resume();
+      const posted = client.exchange('POST', stream.endpoint, postHeaders(common), message.body);
+      exchange = posted;
+      // The answer comes by the stream: it may be there before the POST is accepted, and so may the stream's end.
+      const answered = request && this.#awaitAnswer(request, stream, posted);
+      if (!request) timer = setTimeout(() => posted.abort(this.#lost()), MESSAGE_TIMEOUT);
+      const first = await (answered ? Promise.race([posted.response, answered]) : posted.response);
+      if ('kind' in first) {
+        posted.response.catch(() => {});
+        posted.abort(this.#lost());
+        return first;
+      }
+      if ((first.statusCode ?? 0) >= 400) {
+        return await outcomeOfRefusal(first, this.#options, undefined, credential);
+      }
+      first.resume();
+      request?.alive('stream');
       return (await answered) ?? { kind: 'done' };
     } catch (error) {
-      return { kind: 'failed', error: this.#options.client.failure(error), mayHaveRun: sent };
+      const failure = this.#options.client.failure(error);
+      exchange?.abort(failure);
+      return { kind: 'failed', error: failure, mayHaveRun: exchange?.sent ?? false };
     } finally {
-      if (request) this.#waiting.delete(request);
+      clearTimeout(timer);
+      if (request) {
+        this.#waiting.delete(request);
+        request.abort = undefined;
+      }
     }
   }
 
@@ -80,43 +99,16 @@ export class HttpSse implements RemoteTransport {
     this.#stream?.exchange.abort(new Error('closed'));
   }
 
-  #awaitAnswer(request: OutgoingRequest, stream: Stream): Promise<Outcome> {
-    request.alive('stream');
+  #awaitAnswer(request: OutgoingRequest, stream: Stream, posted: Exchange): Promise<Outcome> {
     return new Promise((resolve) => {
       this.#waiting.set(request, resolve);
+      request.abort = (error) => {
+        resolve({ kind: 'done' });
+        posted.abort(error);
+      };
       // It may have broken between its opening and now.
-      if (this.#stream !== stream) resolve(this.#lostOutcome());
+      if (stream.ended) resolve(this.#lostOutcome());
     });
-  }
-
-  #settle(request: OutgoingRequest, exchange: Exchange, error: DrawbridgeError): void {
-    this.#waiting.get(request)?.({ kind: 'done' });
-    exchange.abort(error);
-  }
-
-  async #refused(
-    response: IncomingMessage,
-    credential: string | undefined,
-    request: OutgoingRequest | undefined,
-  ): Promise<Outcome> {
-    const { client, authorizer, sink } = this.#options;
-    const status = response.statusCode ?? 0;
-    const refusal = parseErrorResponse(status, response.headers, await readStart(response, sink));
-    const error = statusError(refusal, client.target);
-    if (request?.settled) return { kind: 'done' };
-    if (status === 401 || status === 403) {
-      const again = await authorizer.challenged(error, credential);
-      return { kind: again ? 'reauthorized' : 'challenged', error };
-    }
-    if (status === 429 || status === 503) {
-      return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
-    }
-    const { rpcError } = refusal;
-    const answer = rpcError && {
-      status,
-      error: { ...rpcError, data: rpcError.data ?? { status, ...headerDetails(refusal) } },
-    };
-    return { kind: 'failed', error, mayHaveRun: status >= 500, answer };
   }
 
   #openOnce(): Promise<Stream> {
@@ -126,8 +118,8 @@ export class HttpSse implements RemoteTransport {
     return this.#opening;
   }
 
-  async #openStream(): Promise<Stream> {
-    const { client, path, headers, authorizer, sink } = this.#options;
+  async #openStream(mayReauthorize = true): Promise<Stream> {
+    const { client, path, headers, authorizer } = this.#options;
     const credential = await authorizer.credential();
     const common = commonHeaders(headers, undefined, credential);
     const exchange = client.exchange('GET', path, streamHeaders(common, undefined));
@@ -136,9 +128,11 @@ export class HttpSse implements RemoteTransport {
     try {
       const response = await exchange.response;
       if (response.statusCode !== 200 || !isEventStream(response)) {
-        const status = response.statusCode ?? 0;
-        const refusal = parseErrorResponse(status, response.headers, await readStart(response, sink));
-        throw status >= 400 ? statusError(refusal, client.target) : this.#noEndpoint();
+        const outcome = await outcomeOfRefusal(response, this.#options, undefined, credential);
+        if (outcome.kind === 'reauthorized' && mayReauthorize) return await this.#openStream(false);
+        throw (response.statusCode ?? 0) >= 400 && outcome.kind !== 'done'
+          ? outcome.error
+          : this.#noEndpoint();
       }
       stream.endpoint = await this.#readUntilEndpoint(response, stream);
       if (stream.ended) throw this.#lost();
@@ -186,7 +180,7 @@ export class HttpSse implements RemoteTransport {
     this.#stream = undefined;
     for (const settle of this.#waiting.values()) settle(this.#lostOutcome());
     const session = this.#session;
-    if (session && !this.#closed) this.#options.sink.sessionLost(session, this.#lost());
+    if (session && !this.#closed) this.#options.sink.sessionLost(session);
   }
 
   /** Same origin only: the credential goes with every POST (MCP 2024-11-05, HTTP with SSE). */

@@ -1,8 +1,9 @@
 import { asDrawbridgeError } from '../errors.ts';
 import type { Exchange } from '../platform/http-client.ts';
-import { decodedBody, readChunks, readStart } from './body.ts';
-import { isEventStream, isSessionExpired, parseErrorResponse, statusError } from './http-answer.ts';
+import { decodedBody, readChunks } from './body.ts';
+import { isEventStream, isSessionExpired, statusError } from './http-answer.ts';
 import { deliver } from './message-reader.ts';
+import { readRefusal } from './refusal.ts';
 import { commonHeaders, isHeaderSafe, streamHeaders } from './request-headers.ts';
 import { backoff, clampRetry, parseRetryAfter, sleep } from './retry.ts';
 import { SseReader } from './sse-reader.ts';
@@ -48,20 +49,28 @@ export class ListeningStream {
     for (let failures = 0; !this.#closed.signal.aborted; ) {
       const opened = performance.now();
       let wait: number | undefined;
+      let failed = false;
       try {
         const next = await this.#openOnce();
         if (next === 'none') return;
         wait = next.retryAfter;
+        failed = next.failed ?? false;
       } catch (error) {
+        failed = true;
+        this.#exchange?.abort(new Error('closed')); // where only its answer was refused, it is still open
         log.debug('listening stream lost', { reason: asDrawbridgeError(error).reason });
       }
       failures = performance.now() - opened >= SOUND_AFTER ? 1 : failures + 1;
-      await sleep(wait ?? this.#retry ?? backoff(failures), this.#closed.signal);
+      // The server's own wait holds after a clean end; a dead server is not asked at that pace for ever.
+      const pause = failed
+        ? Math.max(this.#retry ?? 0, backoff(failures))
+        : (this.#retry ?? backoff(failures));
+      await sleep(wait ?? pause, this.#closed.signal);
     }
   }
 
   /** @returns when the stream ended: `none` where there is not to be another, else what to wait, in milliseconds */
-  async #openOnce(): Promise<'none' | { retryAfter: number | undefined }> {
+  async #openOnce(): Promise<'none' | { retryAfter: number | undefined; failed?: boolean }> {
     const { client, path, headers, authorizer, sink, log } = this.#options;
     const credential = await authorizer.credential();
     const common = commonHeaders(headers, this.#session, credential);
@@ -76,11 +85,11 @@ export class ListeningStream {
       return { retryAfter: undefined };
     }
 
-    const refusal = parseErrorResponse(status, response.headers, await readStart(response, sink));
+    const refusal = await readRefusal(response, this.#options);
     log.debug('no listening stream', { status });
     if (status === 429 || status >= 500) {
       const seconds = parseRetryAfter(response.headers['retry-after']);
-      return { retryAfter: seconds === undefined ? undefined : clampRetry(seconds * 1000) };
+      return { retryAfter: seconds === undefined ? undefined : clampRetry(seconds * 1000), failed: true };
     }
     if (status === 401 || status === 403) {
       const again = await authorizer.challenged(statusError(refusal, client.target), credential);
@@ -92,7 +101,7 @@ export class ListeningStream {
     }
     // Some servers have no GET at all and say 404 rather than 405: only one that had a stream has lost the session.
     if (this.#wasOpen && this.#session.id !== undefined && isSessionExpired(refusal)) {
-      sink.sessionLost(this.#session, statusError(refusal, client.target));
+      sink.sessionLost(this.#session);
     }
     return 'none';
   }

@@ -13,7 +13,7 @@ import type { OutgoingRequest, RemoteSink } from './transport.ts';
 export function deliver(json: MessageText, sink: RemoteSink, origin?: OutgoingRequest): boolean {
   const isLarge = typeof json !== 'string' && json.length >= LARGE_MESSAGE && json.isUtf8();
   // What is not valid UTF-8 is mended as a browser would, by replacement characters.
-  const message = isLarge ? json : json.toString();
+  const message = isLarge ? json : json.toString().replace(/^\ufeff/, '');
   let value: unknown;
   try {
     value = typeof message === 'string' ? JSON.parse(message) : parseLargeJson(message);

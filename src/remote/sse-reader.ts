@@ -1,4 +1,4 @@
-import { ByteText, type MessageText } from '../byte-text.ts';
+import { addPiece, ByteText, type MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 
 export interface ServerSentEvent {
@@ -39,6 +39,8 @@ export class SseReader {
   #data: MessageText | undefined;
   #dataLength = 0;
   #id: string | undefined;
+  /** An id counts when its event is whole: resuming by that of a broken one would skip it. */
+  #nextId: string | undefined;
 
   constructor(options: SseReaderOptions) {
     this.#options = options;
@@ -70,7 +72,7 @@ export class SseReader {
   }
 
   #keep(bytes: Buffer): void {
-    this.#unfinished.push(bytes);
+    addPiece(this.#unfinished, bytes);
     this.#unfinishedBytes += bytes.length;
     this.#checkSize(this.#unfinishedBytes + this.#dataLength);
   }
@@ -112,17 +114,18 @@ export class SseReader {
     switch (name) {
       case 'data':
         this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
-        this.#dataLength += value.length;
+        // The first line's size is bounded by the chunks it came in; each line costs something, also an empty one.
+        this.#dataLength += this.#dataLength === 0 ? value.length + 1 : Buffer.byteLength(value) + 1;
         this.#checkSize(this.#dataLength);
         break;
       case 'event':
         this.#type = value;
         break;
       case 'id':
-        if (!value.includes('\0')) this.#id = value;
+        if (!value.includes('\0')) this.#nextId = value;
         break;
       case 'retry':
-        if (/^\d{1,12}$/.test(value)) this.#options.onRetry?.(Number(value));
+        if (/^\d+$/.test(value)) this.#options.onRetry?.(Number(value));
         break;
     }
   }
@@ -130,6 +133,7 @@ export class SseReader {
   #dispatch(): void {
     const type = this.#type || 'message';
     const data = this.#data;
+    this.#id = this.#nextId;
     this.#type = '';
     this.#data = undefined;
     this.#dataLength = 0;

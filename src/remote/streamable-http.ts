@@ -1,16 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Exchange, Headers } from '../platform/http-client.ts';
-import { decodedBody, readBody, readChunks, readStart } from './body.ts';
-import {
-  headerDetails,
-  isEventStream,
-  isSessionExpired,
-  parseErrorResponse,
-  statusError,
-} from './http-answer.ts';
+import { decodedBody, readBody, readChunks } from './body.ts';
+import { isEventStream } from './http-answer.ts';
 import { ListeningStream } from './listening-stream.ts';
 import { deliver } from './message-reader.ts';
+import { outcomeOfRefusal } from './refusal.ts';
 import { commonHeaders, isHeaderSafe, postHeaders, streamHeaders } from './request-headers.ts';
 import { backoff, clampRetry, sleep } from './retry.ts';
 import { SseReader } from './sse-reader.ts';
@@ -27,6 +22,8 @@ import {
 /** A stream should end after its answer; if it does not, it is cut after this, so that the connection is free. */
 const STREAM_END_GRACE = 2_000;
 const MAX_RESUME_FAILURES = 6;
+/** How long the server may take to accept a message that has no answer. */
+const MESSAGE_TIMEOUT = 15_000;
 
 /** The Streamable HTTP transport, client side (MCP 2025-03-26 to 2025-11-25, Transports). */
 export class StreamableHttp implements RemoteTransport {
@@ -62,6 +59,7 @@ export class StreamableHttp implements RemoteTransport {
     const session = message.method === 'initialize' ? undefined : this.#session;
     const request = isRequest(message) ? message : undefined;
     let exchange: Exchange | undefined;
+    let timer: NodeJS.Timeout | undefined;
     try {
       const pending = this.#options.authorizer.credential();
       const credential = typeof pending === 'object' ? await pending : pending;
@@ -71,10 +69,11 @@ export class StreamableHttp implements RemoteTransport {
         this.#options.client.exchange('POST', this.#options.path, headers, message.body),
       );
       if (request) request.abort = (error) => exchange?.abort(error);
+      else timer = setTimeout(() => exchange?.abort(this.#notTaken()), MESSAGE_TIMEOUT);
 
       const response = await exchange.response;
       const status = response.statusCode ?? 0;
-      if (status >= 400) return await this.#refused(response, session, credential, request);
+      if (status >= 400) return await outcomeOfRefusal(response, this.#options, session, credential);
       if (!request) {
         // 202 is what should come; some servers send 200 and a body that nobody asked for.
         if (isEventStream(response)) response.destroy();
@@ -87,8 +86,11 @@ export class StreamableHttp implements RemoteTransport {
         ? await this.#followStream(response, request, session)
         : await this.#readAnswer(response, request);
     } catch (error) {
-      return { kind: 'failed', error: this.#asError(error), mayHaveRun: exchange?.sent ?? false };
+      const failure = this.#asError(error);
+      exchange?.abort(failure); // what is refused after its headers must not stay open
+      return { kind: 'failed', error: failure, mayHaveRun: exchange?.sent ?? false };
     } finally {
+      clearTimeout(timer);
       if (exchange) this.#open.delete(exchange);
       if (request) request.abort = undefined;
     }
@@ -142,6 +144,7 @@ export class StreamableHttp implements RemoteTransport {
     session: Session | undefined,
   ): Promise<Outcome> {
     const cursor: Cursor = { id: undefined, retry: undefined };
+    request.alive('stream');
     let response = first;
     for (let failures = 0; ; ) {
       const before = cursor.id;
@@ -169,7 +172,8 @@ export class StreamableHttp implements RemoteTransport {
       request.abort = () => waiting.abort();
       await sleep(cursor.retry ?? backoff(tries), waiting.signal);
       if (request.settled) return { kind: 'done' };
-      const common = commonHeaders(headers, session, await authorizer.credential());
+      const credential = await authorizer.credential();
+      const common = commonHeaders(headers, session, credential);
       const exchange = this.#track(client.exchange('GET', path, streamHeaders(common, cursor.id)));
       request.abort = (error) => exchange.abort(error);
       try {
@@ -177,13 +181,11 @@ export class StreamableHttp implements RemoteTransport {
         const status = response.statusCode ?? 0;
         log.debug('stream resumed', { method: request.method, status });
         if (status === 200 && isEventStream(response)) return response;
-        if (status < 500 && status !== 429) {
-          const outcome = await this.#refused(response, session, undefined, request);
-          return outcome.kind === 'session-expired'
-            ? outcome
-            : this.#streamLost(`and answered ${status} to resuming it`);
-        }
-        response.resume();
+        const outcome = await outcomeOfRefusal(response, this.#options, session, credential);
+        // The request may have run: a new session is for the next one.
+        if (outcome.kind === 'session-expired') this.#options.sink.sessionLost(outcome.session);
+        const isPassing = outcome.kind === 'busy' || outcome.kind === 'reauthorized' || status >= 500;
+        if (!isPassing) return this.#streamLost(`and answered ${status} to resuming it`);
       } catch (error) {
         log.debug('stream not resumed', { method: request.method, reason: asDrawbridgeError(error).reason });
       } finally {
@@ -202,7 +204,6 @@ export class StreamableHttp implements RemoteTransport {
   ): Promise<DrawbridgeError | undefined> {
     const { sink, maxMessageBytes, log } = this.#options;
     let grace: NodeJS.Timeout | undefined;
-    request.alive('stream');
     const reader = new SseReader({
       maxEventBytes: maxMessageBytes,
       onRetry: (milliseconds) => {
@@ -231,35 +232,6 @@ export class StreamableHttp implements RemoteTransport {
     }
   }
 
-  async #refused(
-    response: IncomingMessage,
-    session: Session | undefined,
-    credential: string | undefined,
-    request: OutgoingRequest | undefined,
-  ): Promise<Outcome> {
-    const { client, authorizer, sink, log } = this.#options;
-    const status = response.statusCode ?? 0;
-    const text = await readStart(response, sink);
-    const refusal = parseErrorResponse(status, response.headers, text);
-    const error = statusError(refusal, client.target);
-    log.debug('refused', { status, method: request?.method ?? null });
-    if (status === 401 || status === 403) {
-      if (await authorizer.challenged(error, credential)) return { kind: 'reauthorized', error };
-      return { kind: 'challenged', error };
-    }
-    if (session?.id !== undefined && isSessionExpired(refusal))
-      return { kind: 'session-expired', session, error };
-    const { rpcError } = refusal;
-    const answer = rpcError && {
-      status,
-      error: withDetails(rpcError, { status, ...headerDetails(refusal) }),
-    };
-    if (status === 429 || status === 503) {
-      return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
-    }
-    return { kind: 'failed', error, mayHaveRun: status >= 500, answer };
-  }
-
   #track(exchange: Exchange): Exchange {
     this.#open.add(exchange);
     return exchange;
@@ -267,6 +239,11 @@ export class StreamableHttp implements RemoteTransport {
 
   #asError(error: unknown): DrawbridgeError {
     return this.#options.client.failure(error);
+  }
+
+  #notTaken(): DrawbridgeError {
+    const { target } = this.#options.client;
+    return new DrawbridgeError('timeout', `${target} did not take a message in time.`, { url: target });
   }
 
   #invalidAnswer(response: IncomingMessage, what: string): DrawbridgeError {
@@ -304,12 +281,4 @@ function sessionIdOf(response: IncomingMessage): string | undefined {
     'invalid-answer',
     'The server gave a session id with characters that no header may have.',
   );
-}
-
-/** The remote's own error goes through untouched, but for what its HTTP headers add and its data do not hold. */
-function withDetails<E extends { data?: unknown }>(error: E, details: object): E {
-  if (Object.keys(details).length === 1) return error;
-  if (error.data === undefined) return { ...error, data: details };
-  const isPlain = typeof error.data === 'object' && error.data !== null && !Array.isArray(error.data);
-  return isPlain ? { ...error, data: { ...details, ...(error.data as object) } } : error;
 }

@@ -39,13 +39,14 @@ export type Outcome =
   | { kind: 'challenged'; error: DrawbridgeError }
   /** The server refused for now, before doing anything; `retryAfter` in seconds where it said one. */
   | { kind: 'busy'; retryAfter: number | undefined; error: DrawbridgeError }
-  /** `mayHaveRun`: the server may have acted on it. `status` where an HTTP answer came. */
+  /** `mayHaveRun`: the server may have acted on it. `answer`: what it said itself. */
   | { kind: 'failed'; error: DrawbridgeError; mayHaveRun: boolean; answer?: ErrorAnswer | undefined };
 
 /** The remote's own JSON-RPC error that came with an HTTP error status. */
 export interface ErrorAnswer {
-  status: number;
-  error: { code: number; message: string; data?: unknown };
+  /** The `error` member, JSON on one or several lines. */
+  text: string;
+  code: number;
 }
 
 /** One session with the remote; compared by identity. */
@@ -65,7 +66,7 @@ export interface RemoteSink extends FlowControl {
    */
   receive(text: MessageText, message: JsonRpcMessage, origin?: OutgoingRequest): void;
   /** The session is over without a message of ours having found out, e.g. the listening stream did. */
-  sessionLost(session: Session, error: DrawbridgeError): void;
+  sessionLost(session: Session): void;
 }
 
 export interface TransportOptions {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { expectBridgeError } from '../support/bridge-error.ts';
 import { startBridge } from '../support/bridge-process.ts';
 import { resultOf } from '../support/fake-answers.ts';
 import { startFakeRemote } from '../support/fake-remote.ts';
@@ -65,16 +66,13 @@ describe.skipIf(!hasTinyproxy)('a real proxy', () => {
     expect(remote.requests.every(({ headers }) => headers['proxy-authorization'] === undefined)).toBe(true);
   });
 
-  test('with wrong credentials: an error that names the proxy [T85, T90]', async () => {
+  test('that wants credentials and gets none: an error that names it [T85, T90]', async () => {
     const proxy = await startProxy({ user: 'ada', password: 'right' });
     const remote = await startFakeRemote();
-    const bridge = startBridge(remote.url, {
-      env: { HTTP_PROXY: `http://ada:canary-wrong@127.0.0.1:${proxy.port}` },
-      secrets: ['canary-wrong'],
-    });
-    const { error } = await bridge.request('initialize', initializeParams(), 20_000);
-    expect(error?.data).toMatchObject({ source: 'mcp-drawbridge', reason: 'proxy-failed' });
-    expect(error?.message).toMatch(/proxy/i);
+    const bridge = startBridge(remote.url, { env: { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` } });
+    const answer = await bridge.request('initialize', initializeParams(), 20_000);
+    expect(expectBridgeError(answer, 'proxy-failed').status).toBe(407);
+    expect(answer.error?.message).toContain(`127.0.0.1:${proxy.port}`);
     expect(remote.requests).toEqual([]);
   });
 
@@ -105,6 +103,23 @@ describe.skipIf(!hasTinyproxy)('a real proxy', () => {
       expect(JSON.stringify(remote.requests)).not.toContain('canary');
     });
 
+    test.each([
+      ['none', ''],
+      ['wrong ones', 'ada:canary-wrong@'],
+    ])('that wants credentials and gets %s: an error that names it [T85, T90]', async (_, login) => {
+      const proxy = await startProxy({ user: 'ada', password: 'right' });
+      const remote = await startFakeRemote({ tls: authority.issue(['IP:127.0.0.1']) });
+      const bridge = startBridge(remote.url, {
+        args: ['--ca-file', authority.file, '--log-level', 'trace'],
+        env: { HTTPS_PROXY: `http://${login}127.0.0.1:${proxy.port}` },
+        secrets: ['canary-wrong', Buffer.from('ada:canary-wrong').toString('base64')],
+      });
+      const answer = await bridge.request('initialize', initializeParams(), 20_000);
+      expectBridgeError(answer, 'proxy-failed');
+      expect(answer.error?.message).toContain(`127.0.0.1:${proxy.port}`);
+      expect(remote.connections).toBe(0);
+    });
+
     test('does not use the proxy of http', async () => {
       const proxy = await startProxy();
       const remote = await startFakeRemote({ tls: authority.issue(['IP:127.0.0.1']) });
@@ -125,9 +140,9 @@ test('a dead proxy: an error that names it, and nothing goes around it [T90]', a
     env: { HTTP_PROXY: `http://ada:canary-proxy-password@127.0.0.1:${port}` },
     secrets: ['canary-proxy-password'],
   });
-  const { error } = await bridge.request('initialize', initializeParams(), 30_000);
-  expect(error?.data).toMatchObject({ source: 'mcp-drawbridge', reason: 'proxy-failed' });
-  expect(error?.message).toContain(`127.0.0.1:${port}`);
+  const answer = await bridge.request('initialize', initializeParams(), 30_000);
+  expectBridgeError(answer, 'proxy-failed');
+  expect(answer.error?.message).toContain(`127.0.0.1:${port}`);
   expect(remote.connections).toBe(0);
 });
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { expect, test } from 'vitest';
 import { connectClient, textOf } from '../support/sdk-client.ts';
@@ -18,6 +19,7 @@ test('connections cut in the middle of calls: each is resumed and answered, none
   const { client } = await connectClient(remote.url);
   const calls = Array.from({ length: 5 }, () => client.callTool({ name: 'slow', arguments: { ms: 1000 } }));
   await until('the calls at the server', () => remote.calls.length === 5);
+  await delay(200); // so that their streams have begun
   remote.cutConnections();
   expect((await Promise.all(calls)).map(textOf)).toEqual(Array(5).fill('slept'));
   expect(remote.of('tools/call')).toHaveLength(5);
@@ -33,6 +35,7 @@ test('a GET stream that was cut is opened again and misses nothing [T4, L-35, L-
   await client.callTool({ name: 'add_tool', arguments: { name: 'first' } });
   await until('the first list_changed', () => changes === 1);
   remote.cutConnections();
+  await delay(100); // a call must not be sent on a connection that is being cut: it could not be sent again
   await client.callTool({ name: 'add_tool', arguments: { name: 'second' } });
   await until('the second list_changed', () => changes === 2, 15_000);
 });

@@ -101,7 +101,7 @@ export class BridgeProcess {
   /** The handshake: `initialize`, its answer, `notifications/initialized`. */
   async initialize(params: Record<string, unknown> = {}): Promise<Message> {
     const answer = await this.request('initialize', initializeParams(params));
-    expect(answer, this.stderr).toHaveProperty('result');
+    expect(answer, `${JSON.stringify(answer.error)} ${this.stderr}`).toHaveProperty('result');
     this.notify('notifications/initialized');
     return answer;
   }

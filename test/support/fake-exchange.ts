@@ -126,11 +126,13 @@ export class EventStream {
     this.#response.end();
   }
 
+  /** Cuts the connection, once what was written has had the time to arrive. */
   drop(): void {
-    this.#response.socket?.destroy();
+    setTimeout(() => this.#response.socket?.destroy(), 50);
   }
 
+  /** As `drop`, with a TCP reset. */
   reset(): void {
-    (this.#response.socket as Socket | null)?.resetAndDestroy();
+    setTimeout(() => (this.#response.socket as Socket | null)?.resetAndDestroy(), 50);
   }
 }

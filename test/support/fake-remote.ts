@@ -22,6 +22,8 @@ export type Handler = (exchange: Exchange) => void | Promise<void>;
 
 export interface FakeRemoteOptions {
   port?: number;
+  /** The address to listen on, 127.0.0.1 by default. */
+  host?: string;
   tls?: { key: string; cert: string };
   /** Hand out a session id with the answer to `initialize`. */
   session?: boolean;
@@ -101,7 +103,8 @@ export class FakeRemote {
   }
 
   get origin(): string {
-    return `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${this.#port}`;
+    const { tls, host = '127.0.0.1' } = this.#options;
+    return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
   }
 
   get url(): string {
@@ -121,7 +124,7 @@ export class FakeRemote {
   async start(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(this.#port, '127.0.0.1', resolve);
+      this.#server.listen(this.#port, this.#options.host ?? '127.0.0.1', resolve);
     });
     this.#port = (this.#server.address() as AddressInfo).port;
   }

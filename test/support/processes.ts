@@ -33,3 +33,13 @@ function statusOf(pid: number): string | undefined {
     return undefined;
   }
 }
+
+/** The ids of the processes that this one has started and that still run (Linux). */
+export function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { InMemoryEventStore } from '@modelcontextprotocol/sdk/examples/shared/inMemoryEventStore.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { MemoryEventStore } from './event-store.ts';
 import type { Message } from './json-rpc.ts';
 import { closedAtTestEnd } from './lifetime.ts';
 import { makeServer, type Observed } from './sdk-tools.ts';
@@ -126,7 +126,7 @@ export class SdkRemote implements Observed {
           }),
       ...(resumeAfter === undefined
         ? {}
-        : { eventStore: new InMemoryEventStore(), retryInterval: resumeAfter }),
+        : { eventStore: new MemoryEventStore(), retryInterval: resumeAfter }),
     });
     // The cast: the SDK's own class does not fit its interface under exactOptionalPropertyTypes.
     await makeServer(this).connect(transport as Transport);

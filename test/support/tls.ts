@@ -3,6 +3,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeTempFolder } from './temp-folder.ts';
 
+const openssl = 'openssl';
+
 export interface Certificate {
   key: string;
   cert: string;
@@ -38,7 +40,7 @@ export class Authority {
   }
 
   #openssl(...args: string[]): void {
-    execFileSync('openssl', args, { cwd: this.#folder, stdio: 'pipe', timeout: 20_000 });
+    execFileSync(openssl, args, { cwd: this.#folder, stdio: 'pipe', timeout: 20_000 });
   }
 }
 

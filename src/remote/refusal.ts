@@ -1,0 +1,64 @@
+import type { IncomingMessage } from 'node:http';
+import { findMember } from '../json-text.ts';
+import { isObject } from '../jsonrpc.ts';
+import { readStart } from './body.ts';
+import {
+  type ErrorResponse,
+  headerDetails,
+  isSessionExpired,
+  parseErrorResponse,
+  statusError,
+} from './http-answer.ts';
+import type { ErrorAnswer, Outcome, Session, TransportOptions } from './transport.ts';
+
+/** An answer with an error status, read; the user's own secrets, which some servers quote, taken out. */
+export async function readRefusal(
+  response: IncomingMessage,
+  options: TransportOptions,
+): Promise<ErrorResponse> {
+  const body = await readStart(response, options.sink);
+  return parseErrorResponse(response.statusCode ?? 0, response.headers, options.log.scrub(body));
+}
+
+/**
+ * What an answer with an error status means for the message that got it.
+ *
+ * @param session the one that the message was sent in
+ * @param credential the one that it carried
+ */
+export async function outcomeOfRefusal(
+  response: IncomingMessage,
+  options: TransportOptions,
+  session: Session | undefined,
+  credential: string | undefined,
+): Promise<Outcome> {
+  const { client, authorizer, log } = options;
+  const refusal = await readRefusal(response, options);
+  const { status } = refusal;
+  const error = statusError(refusal, client.target);
+  log.debug('refused', { status });
+  if (status === 401 || status === 403) {
+    const again = await authorizer.challenged(error, credential);
+    return { kind: again ? 'reauthorized' : 'challenged', error };
+  }
+  if (session?.id !== undefined && isSessionExpired(refusal))
+    return { kind: 'session-expired', session, error };
+  if (status === 429 || status === 503) {
+    return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
+  }
+  return { kind: 'failed', error, mayHaveRun: status >= 500, answer: errorAnswer(refusal) };
+}
+
+/** The remote's own error goes through as it came, but for what its HTTP headers add and its data do not hold. */
+function errorAnswer(refusal: ErrorResponse): ErrorAnswer | undefined {
+  const { rpcError, body } = refusal;
+  const span = rpcError && findMember(body, 'error');
+  if (!span) return undefined;
+  const text = body.slice(span.start, span.end);
+  const details = headerDetails(refusal);
+  const { data } = rpcError;
+  if (Object.keys(details).length === 0 || (data !== undefined && !isObject(data)))
+    return { text, code: rpcError.code };
+  const added = { ...rpcError, data: { status: refusal.status, ...details, ...data } };
+  return { text: JSON.stringify(added), code: rpcError.code };
+}
