@@ -52,6 +52,8 @@ export interface BridgeOptions {
 /** How long the exchange of a request that was answered by another stream may go on, in milliseconds. */
 const ANSWERED_GRACE = 2_000;
 
+const MAX_REFUSALS = 64;
+
 /** The crossing: what comes on stdin goes to the remote, what the remote says goes to stdout. */
 export class Bridge implements RemoteSink {
   readonly #options: BridgeOptions;
@@ -385,6 +387,8 @@ export class Bridge implements RemoteSink {
   }
 
   #refuseServerRequest(id: MessageId): void {
+    // A server that floods us is not flooded with refusals.
+    if (this.#posting.size >= MAX_REFUSALS) return this.#log.warn('request of the server dropped');
     void this.#post(errorAnswer(id, refusals.tooManyOfServer()).text);
   }
 }

@@ -1,6 +1,6 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { PeerCertificate, SecureContextOptions } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import type { MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 import type { NetworkSettings } from '../settings.ts';
@@ -139,6 +139,11 @@ export class HttpClient {
     return new DrawbridgeError('proxy-failed', message, { url: this.target }, error);
   }
 
+  /** @internal */
+  get hasProxy(): boolean {
+    return this.#proxyName !== undefined;
+  }
+
   /** @internal the proxy refused to connect us, e.g. 407 */
   proxyFailure(status: number): DrawbridgeError {
     const why =
@@ -189,7 +194,7 @@ export class Exchange {
         request.once('response', async (response: IncomingMessage) => {
           try {
             const { statusCode = 0 } = response;
-            if (statusCode === 407) throw client.proxyFailure(statusCode);
+            if (statusCode === 407 && client.hasProxy) throw client.proxyFailure(statusCode);
             if (statusCode >= 300 && statusCode < 400 && statusCode !== 304) {
               response.resume();
               return start(client.redirected(at, response, hops), hops + 1);
@@ -221,7 +226,7 @@ export class Exchange {
 interface Transport {
   request: typeof http.request;
   agent: http.Agent;
-  tls: SecureContextOptions;
+  tls: ConnectionOptions;
   proxyName?: string;
 }
 
@@ -246,22 +251,18 @@ async function openTransport(url: URL, settings: NetworkSettings): Promise<Trans
     env.ALL_PROXY ||
     env.all_proxy
   ) {
-    // Through a proxy the library forgets the host where it is an address, and Node would check for another name.
-    const { checkServerIdentity } = await import('node:tls');
-    const hostname = url.hostname.replace(/^\[|\]$/g, '');
     const proxy = (await import('./proxy.ts')).findProxy(url, {
-      checkServerIdentity: (_: string, certificate: PeerCertificate) =>
-        checkServerIdentity(hostname, certificate),
       ...agentOptions,
       ...tls,
       ...(settings.ipv4Only && { family: 4 }),
     });
-    if (proxy) return { request, agent: proxy.agent, tls, proxyName: proxy.name };
+    if (proxy)
+      return { request, agent: proxy.agent, tls: await checkedName(url, tls), proxyName: proxy.name };
   }
   return { request, agent: new Agent(agentOptions), tls };
 }
 
-async function tlsOptions(settings: NetworkSettings): Promise<SecureContextOptions> {
+async function tlsOptions(settings: NetworkSettings): Promise<ConnectionOptions> {
   const base = { minVersion: 'TLSv1.2' } as const;
   if (!settings.ca) return base;
   // Node takes `ca` in place of its own list, not in addition; before 22.15 NODE_EXTRA_CA_CERTS has to be read again.
@@ -272,6 +273,14 @@ async function tlsOptions(settings: NetworkSettings): Promise<SecureContextOptio
     ...(await readExtraCertificates(settings.env)),
   ];
   return { ...base, ca: [...defaults, settings.ca] };
+}
+
+/** Through a proxy the library forgets a host that is an address, and Node would check for another name. */
+async function checkedName(url: URL, tls: ConnectionOptions): Promise<ConnectionOptions> {
+  if (url.protocol !== 'https:') return tls;
+  const { checkServerIdentity } = await import('node:tls');
+  const hostname = url.hostname.replace(/^\[|\]$/g, '');
+  return { ...tls, checkServerIdentity: (_name, certificate) => checkServerIdentity(hostname, certificate) };
 }
 
 async function readExtraCertificates({ NODE_EXTRA_CA_CERTS: path }: NodeJS.ProcessEnv): Promise<string[]> {
