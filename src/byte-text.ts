@@ -41,6 +41,7 @@ const SMALL_PIECE = 1024;
 
 /** Adds a piece to others; small ones are joined, since each would keep the whole chunk that it was cut from. */
 export function addPiece(pieces: Buffer[], piece: Buffer): void {
+  if (piece.length === 0) return;
   const last = pieces[pieces.length - 1];
   if (last && last.length + piece.length <= SMALL_PIECE)
     pieces[pieces.length - 1] = Buffer.concat([last, piece]);

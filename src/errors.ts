@@ -85,7 +85,8 @@ export function displayText(text: string, limit = 200): string {
   return cut(clean, limit);
 }
 
-/** At most `limit` characters, none of them cut in two. */
+/** At most `limit` characters, and no half of one: a strict client would not read the message. */
 function cut(text: string, limit: number): string {
-  return text.length > limit ? `${text.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, '')}…` : text;
+  const fit = text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
+  return fit.replace(/\p{Surrogate}/gu, '');
 }

@@ -33,7 +33,7 @@ export interface JsonRpcResponse {
 }
 
 /** What parses as JSON and is no JSON-RPC message; `id` is the one to answer with, null where none can be told. */
-export interface InvalidMessage {
+interface InvalidMessage {
   kind: 'invalid';
   id: MessageId | null;
   problem: string;

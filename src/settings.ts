@@ -17,12 +17,12 @@ export interface Settings {
 }
 
 export const transportChoices = ['auto', 'http', 'sse'] as const;
-export type TransportChoice = (typeof transportChoices)[number];
+type TransportChoice = (typeof transportChoices)[number];
 
 export interface NetworkSettings {
   /** How long a connection may take, TLS and proxy included. */
   connectTimeout: number;
-  /** How long a request may go without a sign of life; undefined: the defaults of bridge/deadlines.ts. */
+  /** How long a request may go without a sign of life; undefined: the defaults of bridge/limits.ts. */
   requestTimeout: number | undefined;
   /** How long an idle connection is kept for the next request. */
   keepAlive: number;

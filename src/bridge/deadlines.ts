@@ -1,37 +1,6 @@
 import { DrawbridgeError } from '../errors.ts';
 import type { PendingRequest } from './pending-requests.ts';
 
-/** How long a request may wait, in milliseconds, for each kind of sign of life. */
-export interface Limits {
-  /** Until its answer begins, and between two pieces of a JSON answer. */
-  answer: number;
-  /** Between two messages of its stream. */
-  stream: number;
-  /** In all, however lively. */
-  total: number;
-}
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-
-/** These answer at once or not at all; anything else, a tool call above all, may work for minutes in silence. */
-const quick =
-  /^(initialize|ping|logging\/setLevel|completion\/complete|prompts\/get|resources\/(read|subscribe|unsubscribe)|.+\/list|tasks\/(get|cancel))$/;
-
-/**
- * The limits for a method. Long waits are the client's to end, which knows what it asked for (MCP, Timeouts); these are
- * the bounds behind that. A stream is kept open in silence for an hour: a dead peer is found by TCP long before.
- *
- * @param given `--request-timeout` in milliseconds, which then is the limit everywhere
- */
-export function limitsFor(method: string, given: number | undefined): Limits {
-  // The client pings to see that somebody is there: somebody is (MCP 2025-11-25, Ping).
-  if (method === 'ping') return { answer: 5_000, stream: 5_000, total: 5_000 };
-  if (given !== undefined) return { answer: given, stream: given, total: Math.max(24 * HOUR, given) };
-  if (quick.test(method)) return { answer: MINUTE, stream: MINUTE, total: HOUR };
-  return { answer: 5 * MINUTE, stream: HOUR, total: 24 * HOUR };
-}
-
 /** Looks through the pending requests now and then, while there are any: cheaper than a timer for each. */
 export class DeadlineWatch {
   readonly #requests: Iterable<PendingRequest>;

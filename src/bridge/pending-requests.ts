@@ -3,7 +3,7 @@ import type { DrawbridgeError } from '../errors.ts';
 import { toOneLine } from '../json-text.ts';
 import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
 import type { OutgoingRequest } from '../remote/transport.ts';
-import { type Limits, limitsFor } from './deadlines.ts';
+import { type Limits, limitsFor } from './limits.ts';
 
 const MAX_TASK_TOKENS = 1024;
 

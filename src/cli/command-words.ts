@@ -10,7 +10,9 @@ export function splitCommand(line: string): string[] | undefined {
   let quote = '';
   for (let at = 0; at < line.length; at++) {
     const char = line[at] as string;
-    if (quote) {
+    if (char === '\\' && line[at + 1] === '\n' && quote !== "'") {
+      at++; // a line that goes on in the next
+    } else if (quote) {
       if (char === quote) quote = '';
       // Inside double quotes a backslash speaks only before these (POSIX Shell Command Language, 2.2.3).
       else if (char === '\\' && quote === '"' && /["\\$`]/.test(line[at + 1] ?? ''))
@@ -19,8 +21,6 @@ export function splitCommand(line: string): string[] | undefined {
     } else if (char === '"' || char === "'") {
       quote = char;
       word ??= '';
-    } else if (char === '\\' && line[at + 1] === '\n') {
-      at++; // a line that goes on in the next
     } else if (' \t\n'.includes(char)) {
       if (word !== undefined) words.push(word);
       word = undefined;

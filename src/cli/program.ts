@@ -71,7 +71,10 @@ export async function runCommand(argv: string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
     // Commander's text may go over two lines: the fault, and what was perhaps meant.
-    const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+    const message = error.message
+      .replace(/^error: /, '')
+      .replace(/\.$/, '')
+      .replace(/\s*\n\s*/g, ' ');
     throw new DrawbridgeError('usage', `${message}; see --help.`);
   }
   return exitCode;

@@ -51,8 +51,8 @@ export class SseReader {
     const end = Math.max(chunk.lastIndexOf(LF), chunk.lastIndexOf(CR)) + 1;
     if (end === 0) return this.#keep(chunk);
     const lines = this.#finish(chunk.subarray(0, end));
-    if (end < chunk.length) this.#keep(chunk.subarray(end));
     this.#readLines(lines.toString());
+    if (end < chunk.length) this.#keep(chunk.subarray(end));
   }
 
   /** @returns whole lines: what was unfinished, with what ends it */
@@ -113,9 +113,9 @@ export class SseReader {
   #readField(name: string, value: string): void {
     switch (name) {
       case 'data':
+        // The first line's size is bounded by the chunks it came in; each further one costs something, empty or not.
+        this.#dataLength += this.#data === undefined ? value.length : Buffer.byteLength(value) + 1;
         this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
-        // The first line's size is bounded by the chunks it came in; each line costs something, also an empty one.
-        this.#dataLength += this.#dataLength === 0 ? value.length + 1 : Buffer.byteLength(value) + 1;
         this.#checkSize(this.#dataLength);
         break;
       case 'event':

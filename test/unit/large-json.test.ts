@@ -1,114 +1,193 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { ByteText } from '../../src/byte-text.ts';
+import { describe, expect, test } from 'vitest';
 import { parseLargeJson } from '../../src/large-json.ts';
+import { byteText } from './helpers/byte-chunks.ts';
+import { jsonNodes, jsonSpace } from './helpers/json-document.ts';
 
-const LONG = 64 * 1024;
+const LONG = 70_000;
 
-/** What routing sees of a value: the same, its long strings empty. Escaped, 64 KiB may be as few as 10,922 characters. */
-function withoutLongStrings(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value), (_key, part: unknown) =>
-    typeof part === 'string' && part.length > 9_000 ? '' : part,
+/** What is to come out: the value of JSON.parse, but for long strings, which are empty. All others here are short. */
+function withoutLong(value: unknown): unknown {
+  if (typeof value === 'string') return value.length > 1000 ? '' : value;
+  if (Array.isArray(value)) return value.map(withoutLong);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [withoutLong(key), withoutLong(part)]),
   );
 }
 
-function cut(text: string, sizes: readonly number[]): ByteText {
-  const bytes = Buffer.from(text);
-  const pieces: Buffer[] = [];
-  for (let at = 0, turn = 0; at < bytes.length; turn++) {
-    const size = sizes[turn % sizes.length] as number;
-    pieces.push(bytes.subarray(at, at + size));
-    at += size;
-  }
-  return new ByteText(pieces);
-}
+const parse = (text: string, places: number[] = []): unknown => parseLargeJson(byteText(text, places));
 
-function outcome(parse: () => unknown): unknown {
-  try {
-    return { value: parse() };
-  } catch (error) {
-    return (error as Error).name;
-  }
-}
-
-/** Content of every kind: plain, with escapes, nothing but backslashes, with \u escapes, not ASCII. */
-const contents = [
-  'plain text ',
-  '\\"quoted\\" and \\n',
-  '\\\\',
-  '\\u00e9\\ud83d\\ude00',
-  'é😀ü',
-  '\\/\\b\\f\\r\\t',
-];
+/** The text of a string that is long in bytes, made of parts that are hard to cut. */
 const longString = fc
-  .tuple(fc.constantFrom(...contents), fc.integer({ min: LONG, max: 3 * LONG }))
-  .map(([content, length]) => content.repeat(Math.ceil(length / content.length)));
-const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 4000, max: 2 * LONG })), {
-  minLength: 1,
-  maxLength: 4,
-});
+  .array(
+    fc.constantFrom(
+      'x',
+      'x'.repeat(5000),
+      '\\\\',
+      '\\"',
+      '\\u00e9',
+      '\\ud83d\\ude00',
+      '\\n',
+      '{',
+      '\\":',
+      'é',
+      '😀',
+    ),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  )
+  .map((parts) => parts.join(''))
+  .map((part) => `"${part.repeat(Math.ceil(LONG / part.length))}"`);
 
-describe('parseLargeJson', () => {
-  it('gives what JSON.parse gives, but for long strings, however the text is cut', () => {
+/** Messages with long strings in any place, and cuts near what matters in them. */
+const messages = fc
+  .record({
+    before: jsonNodes,
+    key: fc.oneof(fc.constant('"result"'), longString),
+    long: longString,
+    after: jsonNodes,
+    space: jsonSpace,
+  })
+  .map(
+    ({ before, key, long, after, space }) =>
+      `{"jsonrpc":"2.0",${space}"a":${before.text},${key}${space}:[${long},${after.text}],"id":7}`,
+  );
+
+/** Cuts anywhere, and cuts next to quotes and backslashes. */
+const places = fc.array(fc.oneof(fc.nat(200_000), fc.constantFrom(-1, -2, -3, -4, -5, -6)), { maxLength: 8 });
+
+function cutsIn(text: string, given: readonly number[]): number[] {
+  return given.map((place) => {
+    if (place >= 0) return place;
+    const marks = ['"', '\\', '\\u', '\\\\', '\\":', '\\"'];
+    return Math.max(0, text.lastIndexOf(marks[-place - 1] as string) - place - 2);
+  });
+}
+
+describe('a large message', () => {
+  test('is what JSON.parse makes of it, but for its long strings, however it is cut', () => {
     fc.assert(
-      fc.property(longString, fc.json(), sizes, (content, small, cuts) => {
-        const text = `{"id":7,"params":{"a":"${content}","b":${small}},"method":"x"}`;
-        expect(parseLargeJson(cut(text, cuts))).toEqual(withoutLongStrings(JSON.parse(text)));
+      fc.property(messages, places, (text, given) => {
+        expect(parse(text, cutsIn(text, given))).toEqual(withoutLong(JSON.parse(text)));
       }),
       { numRuns: 60 },
     );
   });
 
-  it('refuses exactly what JSON.parse refuses', () => {
-    const faults = ['"', '\\', '\\x', '\\u12', '\\u12g4', '\n', '\u0000', '"}', '{', '\\"', 'é'];
-    fc.assert(
-      fc.property(
-        longString,
-        fc.constantFrom(...faults),
-        fc.double({ min: 0, max: 1 }),
-        sizes,
-        (content, fault, where, cuts) => {
-          const at = Math.floor(content.length * where);
-          const text = `{"id":7,"a":"${content.slice(0, at)}${fault}${content.slice(at)}"}`;
-          const expected = outcome(() => withoutLongStrings(JSON.parse(text)));
-          expect(outcome(() => parseLargeJson(cut(text, cuts)))).toEqual(expected);
-        },
+  test('is refused where JSON.parse refuses it, and only there', () => {
+    const spoil = fc.record({
+      at: fc.nat(300_000),
+      put: fc.constantFrom(
+        '',
+        '"',
+        '\\',
+        '\n',
+        '\u0000',
+        '\u001f',
+        '\\x',
+        '\\u12',
+        '\\u12G4',
+        '{',
+        ']',
+        ',',
+        '\\ud800',
+        '\u007f',
       ),
-      { numRuns: 120 },
+      drop: fc.nat(3),
+    });
+    const accepted = (run: () => unknown): boolean => {
+      try {
+        run();
+        return true;
+      } catch (error) {
+        expect(error).toBeInstanceOf(SyntaxError);
+        return false;
+      }
+    };
+    fc.assert(
+      fc.property(messages, spoil, places, (text, { at, put, drop }, given) => {
+        const start = at % (text.length + 1);
+        const spoiled = Buffer.from(text.slice(0, start) + put + text.slice(start + drop)).toString();
+        expect(accepted(() => parse(spoiled, cutsIn(spoiled, given)))).toBe(
+          accepted(() => JSON.parse(spoiled)),
+        );
+      }),
+      { numRuns: 100 },
     );
   });
 
-  it('refuses a text that ends within a string', () => {
-    expect(() => parseLargeJson(cut(`{"a":"${'x'.repeat(LONG * 2)}`, [5000]))).toThrow(SyntaxError);
+  const long = 'x'.repeat(LONG);
+
+  test.each([
+    ['a long method', `{"jsonrpc":"2.0","id":1,"method":"${long}"}`, { jsonrpc: '2.0', id: 1, method: '' }],
+    ['a long id, which is what it is', `{"id":"${long}","a":"${long}"}`, { id: long, a: long }],
+    ['an empty id', `{"id":"","a":"${long}"}`, { id: '', a: long }],
+    ['the last of two ids', `{"id":1,"a":"${long}","id":2}`, { id: 2, a: '' }],
+    [
+      '__proto__ as data',
+      `{"__proto__":{"a":"${long}"},"id":1}`,
+      JSON.parse('{"__proto__":{"a":""},"id":1}'),
+    ],
+    [
+      'strings up to the limit',
+      JSON.stringify({ a: 'x'.repeat(64 * 1024 - 2) }),
+      { a: 'x'.repeat(64 * 1024 - 2) },
+    ],
+    ['a long id and a short method', `{"id":"${long}","method":"m"}`, { id: long, method: 'm' }],
+    ['a long string alone', `"${long}"`, ''],
+  ])('with %s', (_, text, value) => {
+    for (const given of [[], [1], [30, 31, 32, 40_000], Array.from({ length: 200 }, (_each, n) => n)])
+      expect(parse(text, given)).toEqual(value);
   });
 
-  it('keeps an id and a method of any length', () => {
-    const id = 'i'.repeat(2 * LONG);
-    expect(parseLargeJson(cut(JSON.stringify({ id, method: 'm' }), [LONG]))).toEqual({ id, method: 'm' });
-  });
-
-  it('keeps strings up to the limit', () => {
-    const value = { a: 'x'.repeat(LONG - 2), b: ['y'.repeat(1000), 'é'.repeat(1000)] };
-    expect(parseLargeJson(cut(JSON.stringify(value), [777]))).toEqual(value);
-  });
-});
-
-describe('ByteText', () => {
-  it('knows UTF-8 whose characters are cut between pieces', () => {
-    const bytes = Buffer.from('aé😀b');
-    for (let at = 1; at < bytes.length; at++) {
-      const text = new ByteText([bytes.subarray(0, at), bytes.subarray(at)]);
-      expect(text.isUtf8()).toBe(true);
-      expect(text.toString()).toBe('aé😀b');
-      expect(text.length).toBe(bytes.length);
+  test('that ends within a string is refused', () => {
+    for (const given of [[], [5000], [5, 69_000]]) {
+      expect(() => parse(`{"a":"${long}`, given)).toThrow(SyntaxError);
+      expect(() => parse(`{"a":"${long}\\"`, given)).toThrow(SyntaxError);
     }
   });
 
-  it.each([[[0xff]], [[0xc3]], [[0x61, 0xc3, 0x28]], [[0xed, 0xa0, 0x80]], [[0xc0, 0xaf]]])(
-    'refuses %j, which is not UTF-8',
-    (bytes) => {
-      expect(new ByteText([Buffer.from(bytes)]).isUtf8()).toBe(false);
-      expect(new ByteText([Buffer.from('ab'), Buffer.from(bytes)]).isUtf8()).toBe(false);
-    },
-  );
+  test('with a long string that ends in backslashes, cut at each of them', () => {
+    for (const count of [1, 2, 3, 7, 8]) {
+      const text = `{"a":"${long}${'\\\\'.repeat(count)}","id":1}`;
+      for (let back = 0; back < 30; back++)
+        expect(parse(text, [text.length - back])).toEqual({ a: '', id: 1 });
+    }
+  });
+
+  test('that is nothing but backslashes', () => {
+    const text = `["${'\\\\'.repeat(LONG)}"]`;
+    for (const given of [[], [LONG], [LONG + 1], [3, 5000, 5001, 20_000]])
+      expect(parse(text, given)).toEqual(['']);
+    for (const given of [[], [LONG], [LONG + 1]])
+      expect(() => parse(`["${'\\'.repeat(LONG + 1)}"]`, given)).toThrow(SyntaxError);
+  });
+});
+
+describe('the time it takes [100]', () => {
+  const rows = (size: number, name: string) =>
+    JSON.stringify({
+      id: 1,
+      result: Array.from({ length: size / 40 }, (_, id) => ({ id, name: `${name} ${id}`, tag: 'abc' })),
+    });
+
+  test.each([
+    ['many short strings', rows(200_000, 'row')],
+    ['many short strings that are not ASCII, so that it is one piece', rows(200_000, 'größe')],
+    ['many strings with escapes', rows(200_000, '\\"')],
+    ['one long string', JSON.stringify({ a: 'x'.repeat(2_000_000) })],
+    ['one long string of escapes', JSON.stringify({ a: '"\\\n'.repeat(400_000) })],
+  ])('is about that of JSON.parse for %s', (_, text) => {
+    const pieces = byteText(
+      text,
+      Array.from({ length: text.length / 65_536 }, (_each, n) => n * 65_536),
+    );
+    pieces.isUtf8();
+    const before = performance.now();
+    parseLargeJson(pieces);
+    expect(performance.now() - before).toBeLessThan(300);
+  });
 });

@@ -1,0 +1,138 @@
+import { existsSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { findCircle, importsOf, loadedWith, readSource, root, sourceFiles } from './helpers/import-graph.ts';
+
+const files = sourceFiles();
+
+/** The wings of the house from top to bottom; what lies directly in src/ is the hall, but for main.ts. */
+const wings = ['main', 'cli', 'bridge', 'remote', 'authorization', 'credentials', 'platform', 'hall'];
+const wingOf = (file: string): string => {
+  const [, first = ''] = file.split('/');
+  return first === 'main.ts' ? 'main' : first.endsWith('.ts') ? 'hall' : first;
+};
+
+describe('the layout', () => {
+  test('every source file lies in a wing that is known', () => {
+    expect(files.length).toBeGreaterThan(30);
+    expect(files.filter((file) => !wings.includes(wingOf(file)))).toEqual([]);
+  });
+
+  test('imports go downward only, those of types too', () => {
+    const upward = files.flatMap((file) =>
+      importsOf(file)
+        .filter(({ target }) => target.startsWith('src/'))
+        .filter(({ target }) => wings.indexOf(wingOf(target)) < wings.indexOf(wingOf(file)))
+        .map(({ target }) => `${file} -> ${target}`),
+    );
+    expect(upward).toEqual([]);
+  });
+
+  test('every import of a source file leads to one', () => {
+    const lost = files.flatMap((file) =>
+      importsOf(file)
+        .filter(({ target }) => target.startsWith('src/') && !existsSync(join(root, target)))
+        .map(({ target }) => `${file} -> ${target}`),
+    );
+    expect(lost).toEqual([]);
+  });
+
+  test('no file is loaded in a circle', () => {
+    expect(findCircle(files, ({ isType, isDynamic }) => !isType && !isDynamic)).toBeUndefined();
+  });
+
+  test('no file depends on itself, counting types and what is loaded later', () => {
+    expect(findCircle(files, () => true)).toBeUndefined();
+  });
+
+  test('no source file has more than 400 lines', () => {
+    expect(files.filter((file) => readSource(file).split('\n').length > 401)).toEqual([]);
+  });
+
+  test('only the modules of Node and packages that are bundled are imported, Node by its prefix', () => {
+    const foreign = new Set(files.flatMap(importsOf).map(({ target }) => target));
+    for (const target of foreign) {
+      if (target.startsWith('src/')) continue;
+      expect(builtinModules, target).not.toContain(target);
+    }
+  });
+});
+
+describe('what is dangerous has its place', () => {
+  const importersOf = (pattern: RegExp): string[] =>
+    files.filter((file) => importsOf(file).some(({ target, isType }) => !isType && pattern.test(target)));
+
+  test('processes are started by the token command only [120]', () => {
+    expect(importersOf(/^node:(child_process|cluster|worker_threads)$/)).toEqual([
+      'src/authorization/token-command.ts',
+    ]);
+  });
+
+  test('files are read and written in few places', () => {
+    expect(importersOf(/^node:fs/).sort()).toEqual([
+      'src/cli/build-settings.ts',
+      'src/cli/user-headers.ts',
+      'src/platform/http-client.ts',
+      'src/platform/lifetime.ts',
+      'src/platform/log-writer.ts',
+    ]);
+  });
+
+  test('the network is reached through the HTTP client only; the demo has a server of its own', () => {
+    expect(importersOf(/^node:(http|https|http2|net|tls|dgram|dns)$|proxy-agent|undici/).sort()).toEqual([
+      'src/cli/demo/demo-server.ts',
+      'src/platform/http-client.ts',
+      'src/platform/proxy.ts',
+    ]);
+    expect(files.filter((file) => /\bfetch\(/.test(readSource(file)))).toEqual([]);
+  });
+
+  test('no text becomes code [120]', () => {
+    expect(files.filter((file) => /\beval\(|new Function\b|node:vm/.test(readSource(file)))).toEqual([]);
+  });
+
+  test('stdout has one writer; the commands for people print too [78, L-02]', () => {
+    const printers = files.filter((file) => /process\.stdout|console\./.test(readSource(file)));
+    expect(printers).toEqual(['src/cli/demo/demo.ts', 'src/cli/run-bridge.ts']);
+  });
+});
+
+describe('the plain start of a bridge', () => {
+  const loaded = [...loadedWith('src/main.ts')];
+
+  test('loads these modules of Node and nothing else from outside', () => {
+    expect(loaded.filter((name) => !name.startsWith('src/')).sort()).toEqual([
+      'node:buffer',
+      'node:fs',
+      'node:http',
+      'node:util',
+    ]);
+  });
+
+  test.each([
+    'src/authorization/token-command.ts',
+    'src/cli/demo/demo.ts',
+    'src/cli/program.ts',
+    'src/platform/cookies.ts',
+    'src/platform/log-writer.ts',
+    'src/platform/proxy.ts',
+    'src/remote/http-sse.ts',
+  ])('leaves %s for later', (file) => {
+    expect(files).toContain(file);
+    expect(loaded).not.toContain(file);
+  });
+
+  test('what is loaded later is loaded somewhere', () => {
+    const later = files.flatMap(importsOf).filter(({ isDynamic }) => isDynamic);
+    for (const file of files.filter((name) => !loaded.includes(name))) {
+      const isReached = later.some(({ target }) => loadedWith(target).has(file)) || isTypesOnly(file);
+      expect(isReached, file).toBe(true);
+    }
+  });
+});
+
+/** Whether nothing of a file is left at run time. */
+function isTypesOnly(file: string): boolean {
+  return !/^export (?!type |interface )|^(?!import|export)\w/m.test(readSource(file));
+}

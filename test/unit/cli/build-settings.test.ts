@@ -1,0 +1,196 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { buildSettings } from '../../../src/cli/build-settings.ts';
+import { environmentName, type OptionValues, options } from '../../../src/cli/options.ts';
+import type { Settings } from '../../../src/settings.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const URL_TEXT = 'https://mcp.example.com/mcp';
+const build = (given: OptionValues = {}, env: NodeJS.ProcessEnv = {}): Settings =>
+  buildSettings(URL_TEXT, given, env);
+
+/** The one-line usage error that a setting gives. */
+function faultOf(given: OptionValues, env: NodeJS.ProcessEnv = {}): string {
+  try {
+    build(given, env);
+  } catch (error) {
+    expect(error).toMatchObject({ reason: 'usage', exitCode: 2 });
+    const { message } = error as Error;
+    expect(message).not.toContain('\n');
+    return message;
+  }
+  throw new Error('it was taken');
+}
+
+const PEM = '-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n';
+function fileWith(text: string): string {
+  const path = join(tempFolder(), 'file');
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
+}
+
+test('without options: the defaults', () => {
+  const env = { HTTPS_PROXY: 'http://proxy.test:1' };
+  expect(build({}, env)).toEqual({
+    url: new URL(URL_TEXT),
+    transport: 'auto',
+    network: {
+      connectTimeout: 10_000,
+      requestTimeout: undefined,
+      keepAlive: 55_000,
+      ca: undefined,
+      ipv4Only: false,
+      cookies: true,
+      env,
+    },
+    headers: {},
+    tokenCommand: undefined,
+    tools: { allow: [], ignore: [] },
+    maxMessageBytes: 32 * 1024 * 1024,
+    log: { level: 'warn', format: 'text', file: undefined },
+  });
+});
+
+/** For each option a good value with what it sets, read off the settings. */
+const good: Record<string, { value: string | boolean; read: (settings: Settings) => unknown; is: unknown }> =
+  {
+    header: { value: 'X: 1', read: (s) => s.headers, is: { X: '1' } },
+    'header-file': { value: 'FILE', read: (s) => s.headers, is: { 'X-File': '1' } },
+    'token-command': { value: "op read 'a b'", read: (s) => s.tokenCommand, is: ['op', 'read', 'a b'] },
+    transport: { value: 'sse', read: (s) => s.transport, is: 'sse' },
+    'allow-http': { value: true, read: () => buildSettings, is: buildSettings },
+    'connect-timeout': { value: '2.5', read: (s) => s.network.connectTimeout, is: 2500 },
+    'request-timeout': { value: '90', read: (s) => s.network.requestTimeout, is: 90_000 },
+    'keep-alive': { value: '0', read: (s) => s.network.keepAlive, is: 0 },
+    'ca-file': { value: 'CA', read: (s) => s.network.ca, is: PEM },
+    ipv4: { value: true, read: (s) => s.network.ipv4Only, is: true },
+    'disable-cookies': { value: true, read: (s) => s.network.cookies, is: false },
+    'max-message-size': { value: '1.5', read: (s) => s.maxMessageBytes, is: 1.5 * 1024 * 1024 },
+    'allow-tool': { value: 'read_*', read: (s) => s.tools.allow, is: ['read_*'] },
+    'ignore-tool': { value: 'x', read: (s) => s.tools.ignore, is: ['x'] },
+    'log-level': { value: 'trace', read: (s) => s.log.level, is: 'trace' },
+    'log-file': { value: 'some.log', read: (s) => s.log.file, is: 'some.log' },
+    'log-format': { value: 'json', read: (s) => s.log.format, is: 'json' },
+  };
+
+describe.each(options.map(({ name, repeatable }) => ({ name, repeatable })))(
+  '--$name',
+  ({ name, repeatable }) => {
+    const entry = good[name];
+    const value = () => {
+      if (entry?.value === 'FILE') return fileWith('X-File: 1\n');
+      return entry?.value === 'CA' ? fileWith(PEM) : entry?.value;
+    };
+
+    test('is known to this test', () => {
+      expect(entry).toBeDefined();
+    });
+
+    test('sets what it says', () => {
+      const given = value();
+      expect(entry?.read(build({ [name]: repeatable ? [given as string] : given }))).toEqual(entry?.is);
+    });
+
+    test('can be set by its environment variable', () => {
+      const given = value();
+      const env = { [environmentName(name)]: given === true ? '1' : String(given) };
+      expect(entry?.read(build({}, env))).toEqual(entry?.is);
+    });
+
+    test('given empty on the command line is a usage error that names it', () => {
+      expect(faultOf({ [name]: repeatable ? [''] : '' })).toMatch(
+        repeatable ? /./ : `--${name} needs a value`,
+      );
+    });
+
+    test('empty in the environment is as good as not set', () => {
+      expect(build({}, { [environmentName(name)]: '' }).tools).toEqual({ allow: [], ignore: [] });
+    });
+  },
+);
+
+test('the option wins over its environment variable', () => {
+  const env = { MCP_DRAWBRIDGE_LOG_LEVEL: 'trace', MCP_DRAWBRIDGE_HEADER: 'A: 1', MCP_DRAWBRIDGE_IPV4: '0' };
+  const settings = build({ 'log-level': 'error', header: ['B: 2'], ipv4: true }, env);
+  expect([settings.log.level, settings.headers, settings.network.ipv4Only]).toEqual([
+    'error',
+    { B: '2' },
+    true,
+  ]);
+});
+
+test('a repeatable option holds one value a line in its environment variable', () => {
+  const env = { MCP_DRAWBRIDGE_ALLOW_TOOL: 'a\r\nb c\n\nd', MCP_DRAWBRIDGE_HEADER: 'A: 1\nB: 2' };
+  const { tools, headers } = build({}, env);
+  expect([tools.allow, headers]).toEqual([['a', 'b c', 'd'], { A: '1', B: '2' }]);
+});
+
+test.each([
+  ['1', true],
+  ['true', true],
+  ['YES', true],
+  ['0', false],
+  ['False', false],
+  ['no', false],
+])('a switch in the environment: %s is %s', (value, expected) => {
+  expect(build({}, { MCP_DRAWBRIDGE_IPV4: value }).network.ipv4Only).toBe(expected);
+});
+
+test('--allow-http lets plain http pass to another machine, also by its variable', () => {
+  const plain = 'http://mcp.example.com/';
+  expect(() => buildSettings(plain, {}, {})).toThrow('--allow-http');
+  expect(buildSettings(plain, { 'allow-http': true }, {}).url.href).toBe(plain);
+  expect(buildSettings(plain, {}, { MCP_DRAWBRIDGE_ALLOW_HTTP: '1' }).url.href).toBe(plain);
+});
+
+describe('a faulty value is one line that names the option, and what it must be', () => {
+  test.each<[OptionValues, RegExp]>([
+    [{ transport: 'stdio' }, /^--transport must be one of auto, http, sse\.$/],
+    [{ transport: 'HTTP' }, /^--transport/],
+    [{ 'connect-timeout': '0' }, /^--connect-timeout must be a number from 1 to 600\.$/],
+    [{ 'connect-timeout': '601' }, /^--connect-timeout/],
+    [{ 'connect-timeout': 'ten' }, /^--connect-timeout/],
+    [{ 'connect-timeout': '1e2' }, /^--connect-timeout/],
+    [{ 'connect-timeout': '-1' }, /^--connect-timeout/],
+    [{ 'connect-timeout': ' 5' }, /^--connect-timeout/],
+    [{ 'connect-timeout': 'Infinity' }, /^--connect-timeout/],
+    [{ 'request-timeout': '0' }, /^--request-timeout must be a number from 1 to 86400\.$/],
+    [{ 'request-timeout': '86401' }, /^--request-timeout/],
+    [{ 'keep-alive': '3601' }, /^--keep-alive must be a number from 0 to 3600\.$/],
+    [{ 'max-message-size': '0' }, /^--max-message-size must be a number from 1 to 256\.$/],
+    [{ 'max-message-size': '257' }, /^--max-message-size/],
+    [{ 'max-message-size': '32MiB' }, /^--max-message-size/],
+    [{ 'log-level': 'verbose' }, /^--log-level must be one of error, warn, info, debug, trace\.$/],
+    [{ 'log-format': 'xml' }, /^--log-format must be one of text, json\.$/],
+    [{ 'token-command': '   ' }, /--token-command holds no command/],
+    [{ 'token-command': "op 'x" }, /a quote that is not closed/],
+    [{ 'token-command': "''" }, /holds no command/],
+    [{ 'ca-file': '/nonexistent/ca.pem' }, /CA file can't be read \(ENOENT\): \/nonexistent\/ca\.pem/],
+    [{ header: ['x'] }, /Name: value/],
+    [{ 'header-file': '/nonexistent' }, /header file can't be read/],
+  ])('%j', (given, fault) => {
+    expect(faultOf(given)).toMatch(fault);
+  });
+
+  test('the same from the environment names the variable', () => {
+    expect(faultOf({}, { MCP_DRAWBRIDGE_TRANSPORT: 'x' })).toMatch(
+      /^MCP_DRAWBRIDGE_TRANSPORT must be one of/,
+    );
+    expect(faultOf({}, { MCP_DRAWBRIDGE_IPV4: 'maybe' })).toBe('MCP_DRAWBRIDGE_IPV4 is a switch: 1 or 0.');
+    expect(faultOf({}, { MCP_DRAWBRIDGE_KEEP_ALIVE: '-1' })).toMatch(/^MCP_DRAWBRIDGE_KEEP_ALIVE/);
+  });
+
+  test('a CA file without a certificate', () => {
+    expect(faultOf({ 'ca-file': fileWith('no certificate') })).toContain('no PEM certificate');
+  });
+
+  test('a URL that is none', () => {
+    expect(() => buildSettings('x', {}, {})).toThrow(expect.objectContaining({ exitCode: 2 }));
+  });
+});
+
+test('NODE_TLS_REJECT_UNAUTHORIZED=0 stops the bridge [102]', () => {
+  expect(faultOf({}, { NODE_TLS_REJECT_UNAUTHORIZED: '0' })).toContain('--ca-file');
+  expect(build({}, { NODE_TLS_REJECT_UNAUTHORIZED: '1' })).toBeDefined();
+});

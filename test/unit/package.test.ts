@@ -1,0 +1,127 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { root } from './helpers/import-graph.ts';
+
+interface Listing {
+  files: { path: string; size: number; mode: number }[];
+  unpackedSize: number;
+}
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+let listing: Listing;
+
+beforeAll(() => {
+  const dist = join(root, 'dist');
+  // Other tests run what is built while this one looks: nothing is built here.
+  expect(readdirSync(dist), 'run "npm run build" first').toContain('main.js');
+  const words = ['pack', '--dry-run', '--json', '--ignore-scripts', '--offline'];
+  const output = execFileSync('npm', words, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  [listing] = JSON.parse(output) as [Listing];
+});
+
+describe('what users download [117]', () => {
+  test('is the program, its chunks, the licences, the read-me and the manifest, and nothing else', () => {
+    const chunk =
+      /^dist\/(cookies|demo|http-sse|log-writer|program|proxy|rolldown-runtime|token-command)-[\w-]{8}\.js$/;
+    const paths = listing.files.map(({ path }) => path);
+    expect(paths.filter((path) => !chunk.test(path)).sort()).toEqual([
+      'LICENSE',
+      'README.md',
+      'bin/mcp-drawbridge.js',
+      'dist/THIRD-PARTY-LICENSES.txt',
+      'dist/main.js',
+      'package.json',
+    ]);
+    const chunks = paths.flatMap((path) => chunk.exec(path)?.[1] ?? []);
+    expect(new Set(chunks).size).toBe(chunks.length);
+  });
+
+  test('is below 6 MB unpacked', () => {
+    expect(listing.unpackedSize).toBeLessThan(6_000_000);
+  });
+
+  test('brings no other package with it', () => {
+    for (const kind of ['dependencies', 'peerDependencies', 'bundledDependencies', 'bundleDependencies'])
+      expect(manifest).not.toHaveProperty(kind);
+    expect(Object.keys(manifest.optionalDependencies ?? {}).length).toBeLessThanOrEqual(1);
+  });
+
+  test('runs nothing when it is installed', () => {
+    const atInstall = [
+      'preinstall',
+      'install',
+      'postinstall',
+      'preprepare',
+      'prepare',
+      'postprepare',
+      'dependencies',
+    ];
+    expect(Object.keys(manifest.scripts).filter((name) => atInstall.includes(name))).toEqual([]);
+    expect(listing.files.map(({ path }) => path)).not.toContain('binding.gyp');
+  });
+
+  test('is named by one command, which can be run', () => {
+    expect(manifest.bin).toEqual({ 'mcp-drawbridge': 'bin/mcp-drawbridge.js' });
+    expect(readFileSync(join(root, 'bin/mcp-drawbridge.js'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+
+  test('asks for Node 20, as the command itself does', () => {
+    expect(manifest.engines).toEqual({ node: '>=20' });
+    expect(readFileSync(join(root, 'bin/mcp-drawbridge.js'), 'utf8')).toContain('major < 20');
+  });
+
+  test('does not depend on ranges: each package that is built in is of one version', () => {
+    for (const [name, version] of Object.entries(manifest.devDependencies))
+      expect(version, name).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
+  });
+});
+
+describe('what was built', () => {
+  const built = (): [name: string, text: string][] =>
+    readdirSync(join(root, 'dist')).map((name) => [name, readFileSync(join(root, 'dist', name), 'utf8')]);
+
+  test('names no folder of the machine that built it', () => {
+    const folders = [root, `${homedir()}/`, '/home/', '/Users/', 'C:\\Users', 'node_modules/'];
+    for (const [name, text] of built().filter(([file]) => file.endsWith('.js'))) {
+      for (const folder of folders) expect(text.includes(folder), `${folder} in ${name}`).toBe(false);
+    }
+  });
+
+  test('is small where each start loads it', () => {
+    const main = built().find(([name]) => name === 'main.js')?.[1] ?? '';
+    expect(main.length).toBeLessThan(80_000);
+  });
+
+  test('loads at its start what the sources say, and no package', () => {
+    const main = built().find(([name]) => name === 'main.js')?.[1] ?? '';
+    const required = [...main.matchAll(/require\((["'`])([^"'`]+)\1\)/g)].map(([, , name]) => name as string);
+    const later = [...main.matchAll(/then\(\(\)=>(?:[\w.]+\()?require\((["'`])([^"'`]+)\1\)/g)].map(
+      ([, , name]) => name,
+    );
+    const atStart = required.filter((name) => !later.includes(name));
+    expect(
+      atStart.filter((name) => !/^node:(buffer|fs|http|util)$|^\.\/rolldown-runtime-/.test(name)),
+    ).toEqual([]);
+  });
+
+  test('passes on the licence of every package in it', () => {
+    const licences = readFileSync(join(root, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    for (const name of [
+      'commander',
+      'pino',
+      'tough-cookie',
+      'http-proxy-agent',
+      'https-proxy-agent',
+      'proxy-from-env',
+    ])
+      expect(licences).toMatch(new RegExp(`^${name} \\d+\\.`, 'm'));
+    expect(licences).toMatch(/^@modelcontextprotocol\/sdk \d+\./m);
+  });
+});
