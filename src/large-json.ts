@@ -84,22 +84,22 @@ class Skeleton {
       const skipped = skipContent(piece, start, end);
       if (skipped > start) return skipped;
     }
-    let escape = this.#escape;
+    let pending = this.#escape;
     for (let at = start; at < end; at++) {
       const byte = piece[at] as number;
-      if (escape !== 0) {
-        escape = nextInEscape(escape, byte);
+      if (pending !== 0) {
+        pending = nextInEscape(pending, byte);
       } else if (byte === QUOTE) {
         this.#inString = false;
         this.#escape = 0;
         return at + 1;
       } else if (byte === BACKSLASH) {
-        escape = AFTER_BACKSLASH;
+        pending = AFTER_BACKSLASH;
       } else if (byte < 0x20) {
         throw new SyntaxError('A string holds a control character.');
       }
     }
-    this.#escape = escape;
+    this.#escape = pending;
     return end;
   }
 }
@@ -130,12 +130,12 @@ function endOfWholeEscapes(piece: Buffer, start: number, limit: number): number 
 }
 
 /** @returns how the escape goes on after this byte: the number of hexadecimal digits to come, 0 where it is over */
-function nextInEscape(escape: number, byte: number): number {
-  if (escape === AFTER_BACKSLASH) {
+function nextInEscape(pending: number, byte: number): number {
+  if (pending === AFTER_BACKSLASH) {
     if (byte === U) return 4;
     if (ESCAPED.has(byte)) return 0;
   } else if ((byte >= 0x30 && byte <= 0x39) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66)) {
-    return escape - 1;
+    return pending - 1;
   }
   throw new SyntaxError('A string holds an unknown escape.');
 }

@@ -5,6 +5,7 @@ import { noAuthorizer } from '../../../src/authorization/authorizer.ts';
 import { TokenCommand } from '../../../src/authorization/token-command.ts';
 import { DrawbridgeError } from '../../../src/errors.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { within } from '../../support/wait.ts';
 import { recordingLogger } from '../helpers/recording-logger.ts';
 
 /** A token command that is this JavaScript. */
@@ -152,6 +153,15 @@ describe('a command that fails is told in a sentence without its output', () => 
     const text = await failureOf('setInterval(() => console.log("x".repeat(1000)), 1)');
     expect(performance.now() - before).toBeLessThan(5000);
     expect(text).not.toMatch(/within 30 s/);
+  });
+});
+
+test('closing ends a command that still runs', async () => {
+  const { authorizer } = command('setInterval(() => {}, 1000)');
+  const credential = Promise.resolve(authorizer.credential());
+  authorizer.close();
+  await expect(within(credential, 3000, () => 'it still runs')).rejects.toMatchObject({
+    reason: 'token-command-failed',
   });
 });
 

@@ -46,6 +46,20 @@ describe('closing', () => {
     await closed;
   });
 
+  test('that is told to hurry waits no longer', async () => {
+    const bridge = startBridge();
+    await bridge.handshake();
+    bridge.remote.on('x', held().step);
+    await bridge.request(1, 'x');
+    const before = performance.now();
+    const closed = bridge.bridge.close(60_000);
+    await settle();
+    bridge.bridge.hurry();
+    await closed;
+    expect(performance.now() - before).toBeLessThan(1000);
+    expect(bridge.messages.map(({ id }) => id)).toEqual([1]);
+  });
+
   test('twice is once', async () => {
     const bridge = startBridge();
     const close = vi.spyOn(bridge.remote, 'close');

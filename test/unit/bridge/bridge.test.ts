@@ -108,6 +108,19 @@ describe('answers that do not fit [86]', () => {
     expect(bridge.messages).toEqual([answer]);
   });
 
+  test('one that comes on the exchange of another request is taken, and its own exchange ended', async () => {
+    const { bridge, call } = await asking();
+    const other = held();
+    bridge.remote.on('x', other.step);
+    await bridge.request(2, 'x');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    await bridge.says({ jsonrpc: '2.0', id: 1, result: 'crossed' }, other.request());
+    expect(bridge.messages).toEqual([{ jsonrpc: '2.0', id: 1, result: 'crossed' }]);
+    expect(call.aborted).toEqual([]);
+    vi.advanceTimersByTime(3000);
+    expect([call.aborted.length, other.aborted.length]).toEqual([1, 0]);
+  });
+
   test('an id that the server made a string of is the number again', async () => {
     const { bridge, call } = await asking();
     await bridge.says('{"jsonrpc":"2.0","id":"1","result":"x"}', call.request());
@@ -234,51 +247,6 @@ describe('a cancellation [L-59, L-60, M-44]', () => {
     await bridge.client(cancel(1));
     await bridge.request(1, 'x');
     expect(bridge.messages).toEqual([{ jsonrpc: '2.0', id: 1, result: 'second' }]);
-  });
-});
-
-describe('requests of the server', () => {
-  const asks = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'roots/list' });
-
-  test('reach the client, and its answer the server [L-58]', async () => {
-    const bridge = startBridge();
-    await bridge.handshake();
-    await bridge.says(asks(7));
-    expect(bridge.messages).toEqual([asks(7)]);
-    const answer = '{"jsonrpc":"2.0", "id":7,"result":{"roots":[]}}';
-    await bridge.client(answer, answer);
-    expect(bridge.remote.sent.map(({ body }) => body)).toEqual([answer]);
-  });
-
-  test('that are taken back: the client hears of it by the id that it knows', async () => {
-    const bridge = startBridge();
-    await bridge.handshake();
-    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } };
-    await bridge.says(asks(7));
-    await bridge.says(asks(7));
-    const [, { id: renamed }] = bridge.messages;
-    await bridge.says(cancelled);
-    await bridge.says(cancelled);
-    await bridge.says(cancelled);
-    expect(renamed).not.toBe(7);
-    expect(bridge.messages.slice(2).map(({ params }) => params.requestId)).toEqual([7, renamed]);
-  });
-
-  test('of a session that is lost are cancelled at the client, whose late answer goes nowhere [L-54]', async () => {
-    const bridge = startBridge();
-    await bridge.handshake();
-    bridge.remote.on('initialize', bridge.saysResult(contract));
-    await bridge.says(asks(7));
-    bridge.loseSession();
-    await settle();
-    expect(bridge.messages.map(({ method }) => method)).toEqual([
-      'roots/list',
-      'notifications/cancelled',
-      'notifications/tools/list_changed',
-      'notifications/prompts/list_changed',
-    ]);
-    await bridge.client('{"jsonrpc":"2.0","id":7,"result":{}}');
-    expect(methods(bridge)).toEqual(['initialize', 'notifications/initialized']);
   });
 });
 

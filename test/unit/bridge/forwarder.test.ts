@@ -237,29 +237,3 @@ describe('whatever the remote does', () => {
     );
   });
 });
-
-describe('what has no answer', () => {
-  test('a notification is repeated where that does no harm, and the client hears nothing of a failure', async () => {
-    const { http, forwarder, lines } = makeCrossing();
-    const message = { body: '{"secret":1}', method: 'notifications/progress' };
-    http.on(message.method, busy(1), answers({}), fails('http-status'));
-    const posted = forwarder.post(message);
-    await vi.runAllTimersAsync();
-    expect((await posted).kind).toBe('done');
-    expect((await forwarder.post(message)).kind).toBe('failed');
-    expect(http.sent).toHaveLength(3);
-    expect(lines).toEqual([
-      {
-        level: 'warn',
-        event: 'message not delivered',
-        fields: { method: message.method, reason: 'http-status' },
-      },
-    ]);
-  });
-
-  test("the client's answer to the server is repeated after a cut: a second one is ignored", async () => {
-    const { http, forwarder } = makeCrossing();
-    http.on('', cut, answers({}));
-    expect((await forwarder.post({ body: '{}', method: undefined })).kind).toBe('done');
-  });
-});

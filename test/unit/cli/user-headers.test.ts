@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -162,6 +163,12 @@ describe('--header-file [92]', () => {
     const message = refusal(() => readUserHeaders([], path, {}));
     expect(message).toContain(why);
     expect(message).toContain(path);
+  });
+
+  test.skipIf(process.platform === 'win32')('one that is a pipe is refused, not waited for', () => {
+    const path = join(tempFolder(), 'pipe');
+    execFileSync('mkfifo', [path]);
+    expect(refusal(() => readUserHeaders([], path, {}))).toContain('regular file');
   });
 
   test.skipIf(process.platform === 'win32').each([0o640, 0o604, 0o620, 0o602, 0o610, 0o644, 0o777])(

@@ -164,6 +164,17 @@ describe('what may have reached the server', () => {
   });
 });
 
+test('407 of a server that no proxy stands before names no proxy', async () => {
+  const remote = await startFakeRemote();
+  remote.on('GET', (exchange) => exchange.status(407));
+  const client = await clientFor(remote.url);
+  const { message } = await client.exchange('GET', '/mcp', {}).response.then(
+    ({ statusCode }) => new Error(`HTTP ${statusCode}`),
+    (error: Error) => error,
+  );
+  expect(message).not.toContain('undefined');
+});
+
 describe('limits [99, 107]', () => {
   test('headers of more than 16 KiB fail the request', async () => {
     const remote = await startFakeRemote();

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { decodedBody, type FlowControl, readBody, readChunks, readStart } from '../../../src/remote/body.ts';
 import { within } from '../../support/wait.ts';
 
@@ -81,6 +81,28 @@ describe('a coded body [99]', () => {
     answer.destroy(new Error('ECONNRESET'));
     await expect(reading).rejects.toThrow('ECONNRESET');
   });
+
+  test.each([
+    ['with an error', new Error('ECONNRESET')],
+    ['without one', undefined],
+  ])(
+    'an answer that had broken %s before it was decoded breaks the reading, and nothing else',
+    async (_, error) => {
+      const unheard = vi.fn();
+      process.on('uncaughtException', unheard);
+      onTestFinished(() => void process.off('uncaughtException', unheard));
+      const answer = Object.assign(new PassThrough(), { headers: { 'content-encoding': 'gzip' } });
+      answer.on('error', () => {});
+      answer.destroy(error);
+      await new Promise((resolve) => setImmediate(resolve));
+      const reading = decodedBody(answer as unknown as IncomingMessage).then((body) =>
+        readBody(body, 1000, free),
+      );
+      await expect(within(reading, 500, () => 'it hangs')).rejects.toThrow(/ECONNRESET|closed/);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unheard).not.toHaveBeenCalled();
+    },
+  );
 
   test('giving up lets go of the connection', async () => {
     const answer = Object.assign(new PassThrough(), { headers: { 'content-encoding': 'gzip' } });
