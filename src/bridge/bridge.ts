@@ -31,7 +31,7 @@ import { type Answer, errorAnswer, PendingRequest, PendingRequests } from './pen
 import { refusals } from './refusals.ts';
 import { RequestQueue } from './request-queue.ts';
 import { ServerRequests } from './server-requests.ts';
-import { SessionRecovery } from './session-recovery.ts';
+import { CONFIRMATION_PATIENCE, SessionRecovery } from './session-recovery.ts';
 import { StdinReader } from './stdin-reader.ts';
 import { StdoutWriter } from './stdout-writer.ts';
 import { ToolFilter } from './tool-filter.ts';
@@ -208,13 +208,12 @@ export class Bridge implements RemoteSink {
     if (method === 'notifications/cancelled') return this.#cancel(params, body);
     const post = this.#post(body, method);
     if (method !== 'notifications/initialized') return;
-    // Some servers refuse whatever overtakes this one.
-    this.#gate.hold(
-      post.then((outcome) => {
-        this.#recovery.confirmed(body, outcome?.kind === 'done');
-        this.#gate.listen();
-      }),
-    );
+    // Some servers refuse whatever overtakes this one; one that never accepts it is not waited for.
+    const confirmed = post.then((outcome) => {
+      this.#recovery.confirmed(body, outcome?.kind === 'done');
+      this.#gate.listen();
+    });
+    this.#gate.hold(Promise.race([confirmed, sleep(CONFIRMATION_PATIENCE)]));
   }
 
   #cancel(params: unknown, body: MessageText): void {

@@ -25,6 +25,9 @@ export interface RecoveryOptions {
   log: Logger;
 }
 
+/** How long the server may take to accept `notifications/initialized` before the rest goes on, in milliseconds. */
+export const CONFIRMATION_PATIENCE = 5_000;
+
 /** A session that lasted this long was sound: the next loss is a first one again. */
 const SOUND_AFTER = 30_000;
 
@@ -168,8 +171,9 @@ export class SessionRecovery {
     }
     this.#useSession(request, contract);
     const initialized = this.#initialized ?? '{"jsonrpc":"2.0","method":"notifications/initialized"}';
-    const outcome = await post({ body: initialized, method: 'notifications/initialized' });
-    if (outcome.kind !== 'done') throw outcome.error;
+    const confirming = post({ body: initialized, method: 'notifications/initialized' });
+    const outcome = await Promise.race([confirming, sleep(CONFIRMATION_PATIENCE)]);
+    if (outcome && outcome.kind !== 'done') throw outcome.error;
     this.#established = true;
     this.#since = performance.now();
     await transport().listen();

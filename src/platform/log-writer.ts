@@ -12,6 +12,8 @@ const FILES_KEPT = 5;
  * @throws DrawbridgeError `usage` where the log file can't be opened
  */
 export async function createLogWriter(settings: LogSettings, scrub: Scrub): Promise<LogWriter> {
+  // Opening the stream makes the descriptor non-blocking: a client that does not read stderr must not stop us.
+  process.stderr.on('error', () => {});
   const file = settings.file === undefined ? undefined : new RotatingFile(settings.file);
   const write = (line: string): void => {
     // No control character reaches a terminal; pino has escaped those that JSON escapes.

@@ -167,11 +167,11 @@ describe('headerDetails', () => {
       'retry-after': '5',
       'x-ratelimit-remaining': '0',
       'ratelimit-reset': '9',
-      'anthropic-ratelimit-x': '1',
+      'vendor-ratelimit-x': '1',
     };
     expect(headerDetails(answer(429, '', { ...headers, date: 'x', 'x-other': 'y' }))).toEqual({
       retryAfter: 5,
-      rateLimit: { 'x-ratelimit-remaining': '0', 'ratelimit-reset': '9', 'anthropic-ratelimit-x': '1' },
+      rateLimit: { 'x-ratelimit-remaining': '0', 'ratelimit-reset': '9', 'vendor-ratelimit-x': '1' },
     });
   });
 
