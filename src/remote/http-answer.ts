@@ -63,6 +63,7 @@ export function statusError(response: ErrorResponse, target: string): Drawbridge
   const details: ErrorDetails = {
     status,
     url: target,
+    ...(isObject(remote) && typeof remote.request_id === 'string' && { requestId: remote.request_id }),
     ...headerDetails(response),
     ...(remote !== undefined && { remote }),
   };

@@ -1,3 +1,4 @@
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -162,6 +163,18 @@ describe('what may have reached the server', () => {
     const exchange = (await clientFor(remote.url)).exchange('POST', '/mcp', {}, '{}');
     expect([(await reasonOf(exchange)).reason, exchange.sent]).toEqual(['unreachable', true]);
   });
+});
+
+test('a redirect after which no connection stands has reached nobody', async () => {
+  const server = createHttpServer((_request, response) => {
+    server.close();
+    response.writeHead(307, { Location: '/other', Connection: 'close' }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const client = await clientFor(`http://127.0.0.1:${port}/mcp`);
+  const exchange = client.exchange('POST', '/mcp', {}, '{}');
+  expect([(await reasonOf(exchange)).reason, exchange.sent]).toEqual(['unreachable', false]);
 });
 
 test('407 of a server that no proxy stands before names no proxy', async () => {

@@ -162,6 +162,13 @@ describe('headerDetails', () => {
     },
   );
 
+  test('the id to quote to support comes from the body too, the header first', () => {
+    const body = '{"error":{"type":"overloaded"},"request_id":"req_1"}';
+    expect(statusError(answer(500, body), TARGET).details.requestId).toBe('req_1');
+    expect(statusError(answer(500, body, { 'request-id': 'req_2' }), TARGET).details.requestId).toBe('req_2');
+    expect(statusError(answer(500, '{"request_id":7}'), TARGET).details).not.toHaveProperty('requestId');
+  });
+
   test('tells the limits and the delay', () => {
     const headers = {
       'retry-after': '5',

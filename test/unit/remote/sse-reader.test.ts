@@ -125,6 +125,30 @@ describe('characters', () => {
   });
 });
 
+describe('a line that is longer than many chunks', () => {
+  const long = 'x'.repeat(300_000);
+  const read = (...texts: string[]) => readOurs(texts.map((text) => Buffer.from(text))).events;
+
+  test('whose CRLF is cut ends one line, not two', () => {
+    expect(read(`data: ${long}`, '\r', '\ndata: more\r\n\r\n')).toEqual([message(`${long}\nmore`)]);
+    expect(read(`data: ${long}`, 'y\r', '\n', 'data: more\r\n\r\n')).toEqual([message(`${long}y\nmore`)]);
+  });
+
+  test('after another data line is added to it', () => {
+    expect(read(`data: first\ndata: ${long}`, '\n\n')).toEqual([message(`first\n${long}`)]);
+    expect(read('data\n', `data: ${long}`, '\n\n')).toEqual([message(`\n${long}`)]);
+  });
+
+  test('before another of its kind is joined with it', () => {
+    expect(read(`data: ${long}`, `\ndata: ${long}`, '\n\n')).toEqual([message(`${long}\n${long}`)]);
+  });
+
+  test('of another field is that field', () => {
+    expect(read(`id: ${long}`, '\ndata: a\n\n')).toEqual([message('a', long)]);
+    expect(read(`: ${long}`, '\ndata: a\n\n')).toEqual([message('a')]);
+  });
+});
+
 describe('sizes', () => {
   test('100,000 tiny events come through in order, within a second', () => {
     const stream = Buffer.from(Array.from({ length: 100_000 }, (_, n) => `data: ${n}\n\n`).join(''));
