@@ -72,6 +72,7 @@ export function readChunks(
   onChunk: (chunk: Buffer) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    body.on('error', reject);
     // It may have broken while something else was awaited.
     if (body.errored || body.destroyed) return reject(body.errored ?? new Error('closed'));
     body.on('data', (chunk: Buffer) => {
@@ -88,7 +89,6 @@ export function readChunks(
       }
     });
     body.on('end', resolve);
-    body.on('error', reject);
     body.on('close', () => {
       if (!body.readableEnded) reject(new Error('closed'));
     });

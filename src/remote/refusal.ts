@@ -16,8 +16,19 @@ export async function readRefusal(
   response: IncomingMessage,
   options: TransportOptions,
 ): Promise<ErrorResponse> {
-  const body = await readStart(response, options.sink);
-  return parseErrorResponse(response.statusCode ?? 0, response.headers, options.log.scrub(body));
+  const { sink, log } = options;
+  const body = await readStart(response, sink);
+  const parse = (text: string) => parseErrorResponse(response.statusCode ?? 0, response.headers, text);
+  const clean = parse(log.scrub(body));
+  // A secret of digits may stand in a number too, and take the error's form with it: then only texts are looked at.
+  const isSpoilt = clean.rpcError === undefined && parse(body).rpcError !== undefined;
+  return isSpoilt ? parse(scrubTexts(body, (text) => log.scrub(text))) : clean;
+}
+
+function scrubTexts(json: string, scrub: (text: string) => string): string {
+  return JSON.stringify(JSON.parse(json), (_name, part: unknown) =>
+    typeof part === 'string' ? scrub(part) : part,
+  );
 }
 
 /**

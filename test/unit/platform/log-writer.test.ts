@@ -27,6 +27,8 @@ vi.mock('node:fs', async (original) => {
 });
 const { createLogWriter } = await import('../../../src/platform/log-writer.ts');
 
+// Each writer listens for errors of the standard error; a program has one writer, these tests have many.
+process.stderr.setMaxListeners(100);
 beforeEach(() => void stderr.splice(0));
 afterEach(() => void vi.useRealTimers());
 
