@@ -12,7 +12,7 @@ Examples:
   With an API key from the environment:
     mcp-drawbridge https://mcp.example.com/mcp --header 'Authorization: Bearer \${API_KEY}'
   With a token from a secret manager:
-    mcp-drawbridge https://mcp.example.com/mcp --token-command 'op read op://work/mcp/token'
+    mcp-drawbridge https://mcp.example.com/mcp --token-command 'op read op://private/mcp/token'
   See it work, without any server or account:
     mcp-drawbridge demo
 

@@ -5,7 +5,7 @@ import { splitCommand } from '../../../src/cli/command-words.ts';
 
 describe('words, quotes and backslashes', () => {
   test.each<[line: string, words: string[] | undefined]>([
-    ['op read op://work/mcp/token', ['op', 'read', 'op://work/mcp/token']],
+    ['op read op://private/mcp/token', ['op', 'read', 'op://private/mcp/token']],
     ['  a \t b\n', ['a', 'b']],
     ['', []],
     ['   ', []],
