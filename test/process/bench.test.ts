@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { runNode } from '../support/run-command.ts';
+
+const bench = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url));
+
+test('the bench measures the bridge and says each figure, in its quick mode', async () => {
+  const { code, stdout, stderr } = await runNode([bench, '--quick', '--no-build'], {}, 110_000);
+  expect(stderr).not.toMatch(/Error/);
+  expect(code).toBe(0);
+  // One short repetition beside other tests: what it says is of no worth, that it says it is.
+  for (const figure of ['`initialize` answer', 'PSS after', 'small call', 'in flight', 'notifications']) {
+    expect(stdout).toContain(figure);
+  }
+  expect(stdout).toMatch(/HTTP requests until `initialize` is answered \|.*\| 1 \| 1\.00/);
+}, 120_000);
