@@ -171,7 +171,6 @@ export class Bridge implements RemoteSink {
     this.#deadlines.start();
     if (method === 'initialize') {
       this.#recovery.remember(body);
-      this.#gate.noteCapabilities(params);
       // A server may keep the stream of its answer open: the answer counts, not the end of that.
       void this.#forwarder.initialize(request).catch((error) => request.fail(asDrawbridgeError(error)));
       this.#gate.hold(request.whenSettled());

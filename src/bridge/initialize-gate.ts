@@ -1,11 +1,10 @@
-import { isObject } from '../jsonrpc.ts';
 import type { RemoteTransport } from '../remote/transport.ts';
 import type { PendingRequest } from './pending-requests.ts';
 import type { SessionRecovery } from './session-recovery.ts';
 
 /**
- * Requests in whose course a server may ask the client something. Some servers ask on the listening stream, and drop
- * the question where that is not open yet.
+ * Requests in whose course a server may ask the client something, or answer on the listening stream. Some servers drop
+ * what they have to say there while that is not open yet, and some take its late opening for a resumption.
  */
 const mayAsk = /^(tools\/call|prompts\/get|resources\/read|completion\/complete)$/;
 
@@ -18,7 +17,6 @@ export class InitializeGate {
   readonly #recovery: SessionRecovery;
   #handshake: Promise<unknown> | undefined;
   #listening: Promise<void> | undefined;
-  #answersRequests = false;
 
   constructor(transport: () => RemoteTransport, recovery: SessionRecovery) {
     this.#transport = transport;
@@ -43,20 +41,13 @@ export class InitializeGate {
     });
   }
 
-  /** @param params those of the client's `initialize`, which tell whether it answers requests of the server's */
-  noteCapabilities(params: unknown): void {
-    const capabilities = isObject(params) && isObject(params.capabilities) ? params.capabilities : {};
-    this.#answersRequests = ['elicitation', 'sampling', 'roots'].some((name) => name in capabilities);
-  }
-
   /** Opens the listening stream. */
   listen(): void {
-    const listening = this.#transport()
+    this.#listening = this.#transport()
       .listen()
       .then(() => {
         this.#listening = undefined;
       });
-    if (this.#answersRequests) this.#listening = listening;
   }
 
   /** Resolves when a request may go. */

@@ -106,11 +106,10 @@ describe('whether the bridge stands apart from the server [L-07]', () => {
 describe('the listening stream [L-33, L-35]', () => {
   const asking = ['tools/call', 'prompts/get', 'resources/read', 'completion/complete'];
 
-  function listening(capabilities: object) {
+  function listening() {
     const { gate, http } = makeGate();
     const { promise, open } = opening();
     http.listen = () => promise;
-    gate.noteCapabilities({ capabilities });
     gate.listen();
     return { gate, open };
   }
@@ -118,7 +117,7 @@ describe('the listening stream [L-33, L-35]', () => {
   test.each(asking)(
     'is waited for by %s, in whose course the server may ask the client something',
     async (method) => {
-      const { gate, open } = listening({ elicitation: {} });
+      const { gate, open } = listening();
       const passing = gate.pass(ask(method).request);
       expect(await isDone(passing)).toBe(false);
       open();
@@ -128,22 +127,7 @@ describe('the listening stream [L-33, L-35]', () => {
   );
 
   test.each(['tools/list', 'ping', 'logging/setLevel'])('is not waited for by %s', async (method) => {
-    const { gate } = listening({ sampling: {} });
+    const { gate } = listening();
     expect(await isDone(gate.pass(ask(method).request))).toBe(true);
   });
-
-  test.each([{}, { experimental: {} }, undefined])(
-    'is not waited for where the client answers no requests: %j',
-    async (capabilities) => {
-      const { gate } = listening(capabilities as object);
-      expect(await isDone(gate.pass(ask('tools/call').request))).toBe(true);
-    },
-  );
-
-  test.each([undefined, null, [], 'x', { capabilities: 7 }])(
-    'odd params of initialize do no harm: %j',
-    (params) => {
-      expect(() => makeGate().gate.noteCapabilities(params)).not.toThrow();
-    },
-  );
 });
