@@ -30,10 +30,11 @@ export function findProxy(url: URL, agentOptions: AgentOptions): Proxy | undefin
   const proxy = new URL(setting);
   if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') fail();
   if (isLoopback(url) && !isLoopback(proxy)) return undefined;
+  // Without a tunnel the proxy ends connections as it likes, some without a word: a kept one may be gone already.
   const agent =
     url.protocol === 'https:'
       ? new HttpsProxyAgent(proxy, agentOptions)
-      : new HttpProxyAgent(proxy, agentOptions);
+      : new HttpProxyAgent(proxy, { ...agentOptions, keepAlive: false });
   return { agent: agent as unknown as Agent, name: proxy.host };
 }
 
