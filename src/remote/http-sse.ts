@@ -9,6 +9,7 @@ import { commonHeaders, postHeaders, streamHeaders } from './request-headers.ts'
 import { type ServerSentEvent, SseReader } from './sse-reader.ts';
 import {
   isRequest,
+  MESSAGE_TIMEOUT,
   type Outcome,
   type OutgoingMessage,
   type OutgoingRequest,
@@ -19,8 +20,6 @@ import {
 
 /** How long the stream may take to name the endpoint for messages, in milliseconds. */
 const ENDPOINT_TIMEOUT = 10_000;
-/** How long the server may take to accept a message that has no answer. */
-const MESSAGE_TIMEOUT = 15_000;
 
 /**
  * The HTTP+SSE transport of the revision 2024-11-05: one stream from the server for all its messages, and a POST to

@@ -11,6 +11,7 @@ import { backoff, clampRetry, sleep } from './retry.ts';
 import { SseReader } from './sse-reader.ts';
 import {
   isRequest,
+  MESSAGE_TIMEOUT,
   type Outcome,
   type OutgoingMessage,
   type OutgoingRequest,
@@ -22,8 +23,6 @@ import {
 /** A stream should end after its answer; if it does not, it is cut after this, so that the connection is free. */
 const STREAM_END_GRACE = 2_000;
 const MAX_RESUME_FAILURES = 6;
-/** How long the server may take to accept a message that has no answer. */
-const MESSAGE_TIMEOUT = 15_000;
 
 /** The Streamable HTTP transport, client side (MCP 2025-03-26 to 2025-11-25, Transports). */
 export class StreamableHttp implements RemoteTransport {

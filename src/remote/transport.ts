@@ -6,6 +6,9 @@ import type { Logger } from '../logger.ts';
 import type { Headers, HttpClient } from '../platform/http-client.ts';
 import type { FlowControl } from './body.ts';
 
+/** How long the server may take to accept a message that has no answer, in milliseconds. */
+export const MESSAGE_TIMEOUT = 15_000;
+
 /** A message on its way to the remote. */
 export interface OutgoingMessage {
   /** JSON text of exactly one message. */
