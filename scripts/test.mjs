@@ -12,10 +12,17 @@ import {
   run,
 } from './prepare.mjs';
 
-/** Programs of the system that stand in some tests, with their Debian package of the same name. */
+/** Programs of the system that stand in some tests, with their Debian packages: by default the one of the same name. */
 const programs = [
   { name: 'openssl', flag: 'version', tests: 'https with certificates of an own authority' },
   { name: 'tinyproxy', flag: '-v', tests: 'a real HTTP proxy' },
+  {
+    name: 'chromium',
+    others: ['chromium-browser', 'google-chrome'],
+    flag: '--version',
+    packages: ['chromium', 'fonts-dejavu-core'],
+    tests: 'a real browser',
+  },
 ];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -50,9 +57,12 @@ function headline(text) {
 
 /** Installs missing programs where that is possible without asking, else says what will be skipped. */
 function addPrograms() {
-  const missing = () => programs.filter(({ name, flag }) => !isInstalled(name, flag));
+  const missing = () =>
+    programs.filter(
+      ({ name, others = [], flag }) => ![name, ...others].some((each) => isInstalled(each, flag)),
+    );
   const isRoot = typeof process.getuid === 'function' && process.getuid() === 0;
-  const names = missing().map(({ name }) => name);
+  const names = missing().flatMap(({ name, packages = [name] }) => packages);
   if (names.length > 0 && isRoot && isInstalled('apt-get', '--version')) {
     headline(`installing ${names.join(', ')}`);
     const env = { DEBIAN_FRONTEND: 'noninteractive' };

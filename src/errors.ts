@@ -21,7 +21,13 @@ const reasons = {
   'too-large': { exitCode: 3, code: LOCAL_ERROR },
   'redirect-refused': { exitCode: 3, code: LOCAL_ERROR },
   'unsupported-transport': { exitCode: 3, code: LOCAL_ERROR },
+  'authorization-server': { exitCode: 3, code: LOCAL_ERROR },
   unauthorized: { exitCode: 4, code: LOCAL_ERROR },
+  'sign-in-needed': { exitCode: 4, code: LOCAL_ERROR },
+  'sign-in-refused': { exitCode: 4, code: LOCAL_ERROR },
+  'sign-in-timeout': { exitCode: 4, code: LOCAL_ERROR },
+  'insufficient-scope': { exitCode: 4, code: LOCAL_ERROR },
+  'credential-store': { exitCode: 5, code: LOCAL_ERROR },
   'token-command-failed': { exitCode: 4, code: LOCAL_ERROR },
   'tool-filtered': { exitCode: 1, code: -32602 },
   'unknown-method': { exitCode: 1, code: -32601 },
@@ -34,6 +40,10 @@ const reasons = {
 
 /** A stable, kebab-case name for what went wrong; programs branch on it, people read the message. */
 export type Reason = keyof typeof reasons;
+
+export function isReason(text: string): text is Reason {
+  return Object.hasOwn(reasons, text);
+}
 
 /** Facts that go with an error into `error.data`: `status`, `url`, `retryAfter` in seconds, and what the remote said. */
 export type ErrorDetails = Readonly<Record<string, JsonValue | undefined>>;

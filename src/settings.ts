@@ -10,6 +10,8 @@ export interface Settings {
   headers: Readonly<Record<string, string>>;
   /** The command that prints a bearer token, split into words. */
   tokenCommand: readonly string[] | undefined;
+  /** How the user is signed in where the server asks for it. */
+  signIn: SignInSettings;
   tools: ToolFilterSettings;
   /** The size in bytes above which a message is refused, in either direction. */
   maxMessageBytes: number;
@@ -39,3 +41,40 @@ export interface ToolFilterSettings {
   allow: readonly string[];
   ignore: readonly string[];
 }
+
+export interface SignInSettings {
+  /** Separates the credentials of several accounts on one server. */
+  profile: string;
+  /** Requested exactly so; undefined: what the challenge or the metadata say. */
+  scope: string | undefined;
+  /** The resource indicator (RFC 8707); null sends none, undefined takes the metadata's. */
+  resource: string | null | undefined;
+  /** A client that was registered beforehand. */
+  clientId: string | undefined;
+  clientSecret: string | undefined;
+  /** The URL of a client ID metadata document that the user hosts. */
+  clientMetadataUrl: string | undefined;
+  /** The authorization server to use, whatever the metadata lists. */
+  issuer: string | undefined;
+  /** Extra parameters of the authorization request. */
+  authorizeParams: Readonly<Record<string, string>>;
+  allowMissingPkce: boolean;
+  callback: CallbackSettings;
+  /** How long a sign-in may take. */
+  timeout: number;
+  /** How long `initialize` is held for a running sign-in before it is answered provisionally. */
+  initializeWait: number;
+  /** Whether a bridge may open a browser window. */
+  browser: boolean;
+}
+
+/** The loopback redirect (RFC 8252 section 7.3). */
+export interface CallbackSettings {
+  host: CallbackHost | undefined;
+  /** Undefined: the one of the registration, else any that is free. */
+  port: number | undefined;
+  path: string;
+}
+
+export const callbackHosts = ['127.0.0.1', 'localhost'] as const;
+export type CallbackHost = (typeof callbackHosts)[number];

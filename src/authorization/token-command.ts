@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import type { Authorizer } from './authorizer.ts';
+import { type Challenge, FixedCredentials } from './authorizer.ts';
 
 const TIMEOUT = 30_000;
 const MAX_OUTPUT = 16 * 1024;
@@ -10,7 +10,7 @@ const MAX_OUTPUT = 16 * 1024;
  * Bearer tokens from a program of the user's, a secret manager's command line for instance. It runs without a shell,
  * once at the start and again when the server refuses what it gave; never twice at the same time.
  */
-export class TokenCommand implements Authorizer {
+export class TokenCommand extends FixedCredentials {
   readonly #command: readonly string[];
   readonly #log: Logger;
   #current: Promise<string> | undefined;
@@ -19,23 +19,24 @@ export class TokenCommand implements Authorizer {
 
   /** @param command the program and its arguments */
   constructor(command: readonly string[], log: Logger) {
+    super();
     this.#command = command;
     this.#log = log;
   }
 
   /** @throws DrawbridgeError `token-command-failed` */
-  credential(): string | Promise<string> {
+  override credential(): string | Promise<string> {
     return this.#value ?? this.#run();
   }
 
-  async challenged(error: DrawbridgeError, used: string | undefined): Promise<boolean> {
-    if (error.details.status !== 401) return false;
+  override async challenged({ status, used, error }: Challenge): Promise<DrawbridgeError | undefined> {
+    if (status !== 401) return error;
     if (this.#value === used) this.#value = undefined;
-    return (await this.credential()) !== used;
+    return (await this.credential()) === used ? error : undefined;
   }
 
   /** Ends the command where it still runs. */
-  close(): void {
+  override async close(): Promise<void> {
     this.#closed.abort();
   }
 

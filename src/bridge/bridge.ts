@@ -1,5 +1,3 @@
-import type { Readable, Writable } from 'node:stream';
-import type { Authorizer } from '../authorization/authorizer.ts';
 import type { MessageText } from '../byte-text.ts';
 import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
 import {
@@ -11,43 +9,28 @@ import {
   type MessageId,
 } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
-import type { HttpClient } from '../platform/http-client.ts';
 import { sleep } from '../remote/retry.ts';
-import type {
-  Outcome,
-  OutgoingRequest,
-  RemoteSink,
-  RemoteTransport,
-  Session,
-  TransportOptions,
-} from '../remote/transport.ts';
-import type { Settings } from '../settings.ts';
+import type { Outcome, OutgoingRequest, RemoteSink, Session, TransportOptions } from '../remote/transport.ts';
+import { answerTo, findAsker } from './answer-matching.ts';
+import type { BridgeOptions } from './bridge-options.ts';
 import { ClientMessages } from './client-messages.ts';
 import { DeadlineWatch } from './deadlines.ts';
 import { Forwarder } from './forwarder.ts';
 import { InitializeGate } from './initialize-gate.ts';
-import { cancelled, createIdMaker, pong, withId } from './message-text.ts';
+import { cancelled, createIdMaker, pong } from './message-text.ts';
 import { type Answer, errorAnswer, PendingRequest, PendingRequests } from './pending-requests.ts';
 import { refusals } from './refusals.ts';
+import { RemoteEnd } from './remote-end.ts';
 import { RequestQueue } from './request-queue.ts';
 import { ServerRequests } from './server-requests.ts';
 import { CONFIRMATION_PATIENCE, SessionRecovery } from './session-recovery.ts';
+import { opensLinks, SignInHook } from './sign-in-hook.ts';
 import { StdinReader } from './stdin-reader.ts';
 import { StdoutWriter } from './stdout-writer.ts';
+import { Throttle } from './throttle.ts';
 import { ToolFilter } from './tool-filter.ts';
 
-export interface BridgeOptions {
-  settings: Settings;
-  client: HttpClient;
-  authorizer: Authorizer;
-  /** Makes the transport to begin with. */
-  createTransport: (options: TransportOptions) => RemoteTransport;
-  log: Logger;
-  input: Readable;
-  output: Writable;
-  /** The client has gone: it closed its end, or the bridge can't go on. */
-  onEnd: (cause: 'stdin-closed' | 'stdout-closed' | DrawbridgeError) => void;
-}
+export type { BridgeOptions } from './bridge-options.ts';
 
 /** How long the exchange of a request that was answered by another stream may go on, in milliseconds. */
 const ANSWERED_GRACE = 2_000;
@@ -68,9 +51,11 @@ export class Bridge implements RemoteSink {
   readonly #recovery: SessionRecovery;
   readonly #forwarder: Forwarder;
   readonly #gate: InitializeGate;
+  readonly #signIn: SignInHook;
+  readonly #throttle: Throttle;
   /** Messages that have no answer and are still on their way. */
   readonly #posting = new Set<Promise<unknown>>();
-  #transport: RemoteTransport;
+  readonly #remote: RemoteEnd;
   readonly #newId = createIdMaker();
   #closing = false;
   #drainUntil = 0;
@@ -79,11 +64,11 @@ export class Bridge implements RemoteSink {
     const { settings, log } = options;
     this.#options = options;
     this.#log = log;
-    this.#transport = options.createTransport(this.#transportOptions());
+    this.#remote = new RemoteEnd(options.createTransport, this.#transportOptions());
     this.#toolFilter = new ToolFilter(settings.tools);
     this.#serverRequests = new ServerRequests(this.#newId);
     this.#recovery = new SessionRecovery({
-      transport: () => this.#transport,
+      transport: () => this.#remote.transport,
       sendOwn: (request) => this.#sendOwn(request),
       post: (message) => this.#forwarder.post(message),
       newId: this.#newId,
@@ -91,19 +76,37 @@ export class Bridge implements RemoteSink {
       onSessionEnded: () => this.#cancelServerRequests(),
       onRecovered: (notifications) => {
         for (const notification of notifications) this.#stdout.write(notification);
+        this.#signIn.gate?.recovered();
       },
+      onOpened: (result) => this.#signIn.remember(result),
       onContractBroken: (error) => options.onEnd(error),
       log,
     });
-    this.#gate = new InitializeGate(() => this.#transport, this.#recovery);
+    this.#gate = new InitializeGate(() => this.#remote.transport, this.#recovery);
+    this.#signIn = new SignInHook({
+      target: options.client.target,
+      initializeWait: settings.signIn.initializeWait,
+      authorizer: options.authorizer,
+      memory: options.memory,
+      recovery: this.#recovery,
+      write: (message) => this.#stdout.write(message),
+      resume: (request) => this.#queue.push(request),
+      listen: () => this.#gate.listen(),
+      newId: this.#newId,
+      log,
+    });
     this.#forwarder = new Forwarder({
-      transport: () => this.#transport,
-      fallBack: settings.transport === 'auto' ? () => this.#fallBack() : undefined,
+      transport: () => this.#remote.transport,
+      fallBack: settings.transport === 'auto' ? () => this.#remote.fallBack() : undefined,
       recovery: this.#recovery,
       log,
     });
     this.#queue = new RequestQueue((request) => this.#process(request));
-    this.#deadlines = new DeadlineWatch(this.#pending, (request, error) => this.#expire(request, error));
+    this.#deadlines = new DeadlineWatch(
+      this.#pending,
+      (request, error) => this.#expire(request, error),
+      (request, now) => this.#signIn.look(request, now),
+    );
     this.#stdout = new StdoutWriter(options.output, () => options.onEnd('stdout-closed'));
     const messages = new ClientMessages(settings.maxMessageBytes, {
       onRequest: (request, body, deliver) => this.#acceptRequest(request, body, deliver),
@@ -116,10 +119,17 @@ export class Bridge implements RemoteSink {
     this.#stdin = new StdinReader(options.input, settings.maxMessageBytes, {
       onLine: (line) => {
         messages.read(line);
-        this.#throttle();
+        this.#throttle.look();
       },
       onOversizedLine: (id, isRequest) => this.#refuseOversized(id, isRequest, messages),
       onEnd: () => options.onEnd('stdin-closed'),
+    });
+    this.#throttle = new Throttle({
+      stdin: this.#stdin,
+      stdout: this.#stdout,
+      queue: this.#queue,
+      isClientAsked: () => this.#serverRequests.any || this.#signIn.gate?.asksClient === true,
+      isClosing: () => this.#closing,
     });
   }
 
@@ -138,6 +148,7 @@ export class Bridge implements RemoteSink {
     this.#closing = true;
     this.#stdin.pause();
     this.#recovery.close();
+    this.#signIn.gate?.close();
     this.#drainUntil = performance.now() + patience;
     while (this.#pending.size + this.#posting.size > 0 && performance.now() < this.#drainUntil)
       await sleep(10);
@@ -145,7 +156,7 @@ export class Bridge implements RemoteSink {
     for (const request of [...this.#pending]) {
       request.fail(refusals.shuttingDown());
     }
-    await this.#transport.close(500);
+    await this.#remote.transport.close(500);
     await this.#stdout.end(250);
   }
 
@@ -165,15 +176,25 @@ export class Bridge implements RemoteSink {
         deliver(answer && this.#onAnswer(request, params, answer));
       },
     );
-    const refusal = this.#answerOfOurOwn(method, params, body);
+    const { gate } = this.#signIn;
+    const isOwnCall = gate?.isOwnCall(method, params) ?? false;
+    const refusal = isOwnCall ? undefined : this.#answerOfOurOwn(method, params, body);
     if (refusal) return request.fail(refusal);
     this.#pending.add(request);
     this.#deadlines.start();
     if (method === 'initialize') {
       this.#recovery.remember(body);
+      this.#signIn.initialize(request, opensLinks(params));
       // A server may keep the stream of its answer open: the answer counts, not the end of that.
-      void this.#forwarder.initialize(request).catch((error) => request.fail(asDrawbridgeError(error)));
+      void this.#forwarder.initialize(request).then(
+        (error) => this.#signIn.initializeEnded(request, error),
+        (error: unknown) => request.fail(asDrawbridgeError(error)),
+      );
       this.#gate.hold(request.whenSettled());
+    } else if (isOwnCall) {
+      gate?.callTool(request);
+    } else if (gate?.accept(request)) {
+      return;
     } else if (method === 'ping' && this.#gate.isApart) {
       request.answer(pong(id));
     } else if (this.#queue.isOverfull) {
@@ -193,18 +214,27 @@ export class Bridge implements RemoteSink {
   async #process(request: PendingRequest): Promise<void> {
     try {
       await this.#gate.pass(request);
+      // Its answer may have been the provisional one.
+      if (this.#takesAside(request)) return;
       if (!request.settled) await this.#forwarder.forward(request);
     } catch (error) {
       request.fail(asDrawbridgeError(error));
     }
     // A transport must not forget a request; if it does, the client is told rather than left waiting.
     if (!request.settled) request.fail(refusals.lostInBridge());
-    this.#throttle();
+    this.#throttle.look();
+  }
+
+  #takesAside(request: PendingRequest): boolean {
+    const { gate } = this.#signIn;
+    return gate?.isClosed === true && !request.settled && gate.accept(request);
   }
 
   #acceptNotification(message: JsonRpcNotification, body: MessageText): void {
     const { method, params } = message;
     if (method === 'notifications/cancelled') return this.#cancel(params, body);
+    if (method === 'notifications/initialized') this.#recovery.clientReady(body);
+    if (this.#signIn.gate?.acceptNotification(method)) return;
     const post = this.#post(body, method);
     if (method !== 'notifications/initialized') return;
     // Some servers refuse whatever overtakes this one; one that never accepts it is not waited for.
@@ -220,7 +250,8 @@ export class Bridge implements RemoteSink {
     const request = this.#pending.get(id as MessageId);
     // `initialize` can't be cancelled (MCP 2025-11-25, Cancellation); what is not in flight needs no word.
     if (!request || request.method === 'initialize') return;
-    const hasLeft = request.abort !== undefined;
+    // What was refused for want of a sign-in is no work of the server's.
+    const hasLeft = request.abort !== undefined && request.challengedAt === undefined;
     request.cancel();
     if (!hasLeft) return;
     const post = this.#post(body, 'notifications/cancelled');
@@ -229,6 +260,7 @@ export class Bridge implements RemoteSink {
   }
 
   #acceptResponse(message: JsonRpcResponse, line: MessageText): void {
+    if (this.#signIn.gate?.acceptResponse(message)) return;
     const body = this.#serverRequests.answer(message, line);
     if (body === undefined) return this.#log.debug('answer to nothing that was asked, dropped');
     void this.#post(body);
@@ -281,16 +313,12 @@ export class Bridge implements RemoteSink {
   }
 
   #receiveResponse(text: MessageText, message: JsonRpcResponse, origin: PendingRequest | undefined): void {
-    const exact = message.id === null ? undefined : this.#pending.get(message.id);
-    const isOrigins = exact === undefined && origin && String(message.id ?? origin.id) === String(origin.id);
-    const request = isOrigins || message.id === origin?.id ? origin : exact;
+    const request = findAsker(this.#pending, message, origin);
     if (!request || request.settled) return this.#log.debug('answer to nothing that is asked, dropped');
     // Its own exchange does not know that it is over, and must not stay open for ever.
     if (request !== origin)
       setTimeout(() => request.abort?.(refusals.lostInBridge()), ANSWERED_GRACE).unref();
-    if (message.id === request.id) return request.answer({ text, message });
-    // An error to what the server could not read has no id, and some servers make a string of a number.
-    request.answer({ text: withId(text.toString(), request.id), message: { ...message, id: request.id } });
+    request.answer(answerTo(request, text, message));
   }
 
   #receiveNotification(text: MessageText, { method, params }: JsonRpcNotification): void {
@@ -309,14 +337,16 @@ export class Bridge implements RemoteSink {
   }
 
   /** Looks at an answer on its way to the client. */
-  #onAnswer(request: PendingRequest, params: unknown, { text, message }: Answer): Answer {
+  #onAnswer(request: PendingRequest, params: unknown, answer: Answer): Answer {
+    const { text, message, isOurs } = answer;
     const { result } = message;
-    if (result === undefined) return { text, message };
+    if (result === undefined || isOurs) return answer;
     if (request.method === 'initialize' && isObject(result)) this.#recovery.opened(request, result);
-    else if (request.method === 'tools/list')
+    else if (request.method === 'tools/list') {
+      this.#signIn.gate?.sawTools(params, result);
       return { text: this.#toolFilter.filterList(text, result), message };
-    else this.#recovery.note(request.method, params, request.body);
-    return { text, message };
+    } else this.#recovery.note(request.method, params, request.body);
+    return answer;
   }
 
   // ---- both ------------------------------------------------------------------------------------------------------
@@ -328,7 +358,8 @@ export class Bridge implements RemoteSink {
       return abort?.(error);
     }
     request.fail(error);
-    if (abort && request.method !== 'initialize')
+    const hasLeft = abort !== undefined && request.challengedAt === undefined;
+    if (hasLeft && request.method !== 'initialize')
       void this.#post(cancelled(request.id, 'Timed out'), 'notifications/cancelled');
   }
 
@@ -347,34 +378,10 @@ export class Bridge implements RemoteSink {
     }
   }
 
-  async #fallBack(): Promise<() => void> {
-    const before = this.#transport;
-    const { HttpSse } = await import('../remote/http-sse.ts');
-    this.#transport = new HttpSse(this.#transportOptions());
-    return () => {
-      void this.#transport.close(0);
-      this.#transport = before;
-    };
-  }
-
   #transportOptions(): TransportOptions {
     const { settings, client, authorizer, log } = this.#options;
     const { url, headers, maxMessageBytes } = settings;
     return { client, path: url.pathname + url.search, headers, authorizer, sink: this, maxMessageBytes, log };
-  }
-
-  /** Stdin rests while the client does not read, or more is asked than can wait. */
-  #throttle(): void {
-    // Never while the client may be asked something: a running request may wait for its answer.
-    const isFull = this.#queue.isFull && !this.#serverRequests.any;
-    if (!this.#stdout.blocked && !isFull) return;
-    this.#stdin.pause();
-    const resume = (): void => {
-      if (!this.#closing) this.#stdin.resume();
-      this.#throttle();
-    };
-    if (this.#stdout.blocked) this.#stdout.whenReady(resume);
-    else this.#queue.whenRoom(resume);
   }
 
   /** A line over the limit may be the client's answer to the server, which then is told instead. */

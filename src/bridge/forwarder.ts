@@ -18,6 +18,8 @@ export interface ForwarderOptions {
 const INITIALIZE_PATIENCE = 14_000;
 const LONGEST_RETRY_AFTER = 60;
 const MAX_BUSY_TRIES = 3;
+/** A refresh, a sign-in and a step-up may each be what was missing. */
+const MAX_REAUTHORIZATIONS = 3;
 
 /**
  * Requests that only read, or that set what is then set, so that running twice does no harm. A tool call is none of
@@ -37,18 +39,26 @@ export class Forwarder {
     this.#options = options;
   }
 
-  /** Sends the client's `initialize`; a remote that is down is waited for. */
-  async initialize(request: PendingRequest): Promise<void> {
+  /**
+   * Sends the client's `initialize`; a remote that is down is waited for.
+   *
+   * @returns why there is no answer of the remote's, also where the client has had another one meanwhile
+   */
+  async initialize(request: PendingRequest): Promise<DrawbridgeError | undefined> {
     const giveUpAt = performance.now() + INITIALIZE_PATIENCE;
     for (let failures = 1; !request.settled; failures++) {
       const outcome = await this.open(request);
-      if (outcome.kind === 'done') return;
+      if (outcome.kind === 'done') return undefined;
       const wait = Math.min(1_000, backoff(failures));
       const isOver = performance.now() + wait > giveUpAt;
-      if (isOver || !isWorthWaiting(outcome)) return this.#giveUp(request, outcome);
+      if (isOver || !isWorthWaiting(outcome)) {
+        this.#giveUp(request, outcome);
+        return outcome.error;
+      }
       this.#options.log.info('remote not ready, trying again', { reason: outcome.error.reason });
       await sleep(wait);
     }
+    return undefined;
   }
 
   /** Sends an `initialize` once, by the older transport where the server does not know the newer. */
@@ -102,14 +112,16 @@ export class Forwarder {
   /** One message with the repetitions that can do no harm. */
   async #send(message: OutgoingMessage | PendingRequest): Promise<Outcome> {
     const mayRepeat = message.method === undefined || repeatable.test(message.method);
-    let reauthorized = false;
+    let reauthorizations = 0;
     for (let tries = 1; ; tries++) {
       const outcome = await this.#options.transport().send(message);
-      if ('settled' in message && message.settled) return { kind: 'done' };
+      // How the sign-in ended is worth knowing, though the request has been answered for want of it.
+      if ('settled' in message && message.settled && outcome.kind !== 'challenged') return { kind: 'done' };
       switch (outcome.kind) {
         case 'reauthorized':
-          if (reauthorized) return { kind: 'challenged', error: outcome.error };
-          reauthorized = true;
+          if (++reauthorizations > MAX_REAUTHORIZATIONS) return { kind: 'challenged', error: outcome.error };
+          if ('alive' in message) message.alive('body');
+          tries--;
           break;
         case 'busy': {
           const wait = outcome.retryAfter === undefined ? backoff(tries + 1) : outcome.retryAfter * 1000;

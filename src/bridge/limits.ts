@@ -8,6 +8,12 @@ export interface Limits {
   total: number;
 }
 
+/**
+ * How long a request may wait for the user to sign in, in milliseconds: most clients give a request up after 60 s, and
+ * then nobody reads what the user was to do.
+ */
+export const SIGN_IN_PATIENCE = 50_000;
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 

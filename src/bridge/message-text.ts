@@ -1,7 +1,7 @@
 import type { MessageText } from '../byte-text.ts';
 import { findMember, replaceAt } from '../json-text.ts';
 import type { JsonRpcNotification, JsonRpcRequest, MessageId } from '../jsonrpc.ts';
-import type { Answer } from './pending-requests.ts';
+import { type Answer, ownAnswer } from './pending-requests.ts';
 
 /** The few messages that the bridge writes or mends itself. */
 
@@ -23,10 +23,7 @@ export function withId(text: string, id: MessageId): string {
 }
 
 export function pong(id: MessageId): Answer {
-  return {
-    text: JSON.stringify({ jsonrpc: '2.0', id, result: {} }),
-    message: { kind: 'response', id, result: {} },
-  };
+  return ownAnswer(id, {});
 }
 
 export function cancelled(requestId: MessageId, reason: string): string {

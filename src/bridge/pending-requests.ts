@@ -11,6 +11,8 @@ const MAX_TASK_TOKENS = 1024;
 export interface Answer {
   text: MessageText;
   message: JsonRpcResponse;
+  /** Given by the bridge in the server's place: it says nothing about the server. */
+  isOurs?: boolean;
 }
 
 /** A request that awaits its one answer: the client's, or one that the bridge itself sends. */
@@ -22,8 +24,13 @@ export class PendingRequest implements OutgoingRequest {
   /** Its answer only says that a task has begun; progress goes on under the same token (MCP 2025-11-25, Tasks). */
   readonly isTask: boolean;
   settled = false;
+  /** The error of the bridge's own that it was answered with. */
+  failure: DrawbridgeError | undefined;
   abort: ((error: DrawbridgeError) => void) | undefined;
   sessionId: string | undefined;
+  challengedAt: number | undefined;
+  /** When it came, on the clock of `performance.now()`. */
+  readonly since = performance.now();
   /** When it is given up, on the clock of `performance.now()`. */
   deadline: number;
   readonly #limits: Limits;
@@ -47,8 +54,8 @@ export class PendingRequest implements OutgoingRequest {
     this.isTask = isObject(request.params) && isObject(request.params.task);
     this.#onAnswer = onAnswer;
     this.#limits = limitsFor(request.method, timeout);
-    this.deadline = performance.now() + this.#limits.answer;
-    this.#latest = performance.now() + this.#limits.total;
+    this.deadline = this.since + this.#limits.answer;
+    this.#latest = this.since + this.#limits.total;
   }
 
   alive(phase: 'body' | 'stream'): void {
@@ -66,6 +73,7 @@ export class PendingRequest implements OutgoingRequest {
   /** Answers with an error of the bridge's own. */
   fail(error: DrawbridgeError): void {
     if (this.settled) return;
+    this.failure = error;
     this.answer(errorAnswer(this.id, error, this.method));
     this.abort?.(error);
   }
@@ -141,19 +149,28 @@ export class PendingRequests {
 
 /**
  * An error of the bridge's own as the answer to a request. A problem with a tool call that the user can solve is a
- * tool result, so that the model reads it and can tell the user.
+ * tool result, so that the model reads it and can tell the user; a link is never cut there.
  */
 export function errorAnswer(id: MessageId | null, error: DrawbridgeError, method?: string): Answer {
   if (method === 'tools/call' && error.exitCode === 4) {
-    const result = { content: [{ type: 'text', text: error.message }], isError: true };
-    return {
-      text: JSON.stringify({ jsonrpc: '2.0', id, result }),
-      message: { kind: 'response', id, result },
-    };
+    const { link } = error.details;
+    const isCut = typeof link === 'string' && !error.message.includes(link);
+    return toolAnswer(id, isCut ? `${error.message}\n${link}` : error.message, true);
   }
   const rpcError = error.toJsonRpcError();
   const text = JSON.stringify({ jsonrpc: '2.0', id, error: rpcError });
   return { text, message: { kind: 'response', id, error: rpcError } };
+}
+
+/** A result of the bridge's own making. */
+export function ownAnswer(id: MessageId | null, result: Record<string, unknown>): Answer {
+  const text = JSON.stringify({ jsonrpc: '2.0', id, result });
+  return { text, message: { kind: 'response', id, result }, isOurs: true };
+}
+
+/** What a tool of the bridge's own says, or what a tool call is told in place of its result. */
+export function toolAnswer(id: MessageId | null, text: string, isError: boolean): Answer {
+  return ownAnswer(id, { content: [{ type: 'text', text }], ...(isError && { isError }) });
 }
 
 function progressTokenOf(params: unknown): MessageId | undefined {

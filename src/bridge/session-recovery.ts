@@ -20,6 +20,8 @@ export interface RecoveryOptions {
   onSessionEnded: () => void;
   /** A new session stands; these notifications tell the client what may have changed. */
   onRecovered: (notifications: string[]) => void;
+  /** What the server said in answer to an `initialize`. */
+  onOpened?: (result: Record<string, unknown>) => void;
   /** The server now speaks another revision, or can do less: the client's picture of it is wrong for good. */
   onContractBroken: (error: DrawbridgeError) => void;
   log: Logger;
@@ -32,7 +34,7 @@ export const CONFIRMATION_PATIENCE = 5_000;
 const SOUND_AFTER = 30_000;
 
 /** What `initialize` settled between client and server, as far as the bridge must know. */
-interface Contract {
+export interface Contract {
   protocolVersion: string | undefined;
   capabilities: Record<string, unknown>;
 }
@@ -46,6 +48,8 @@ export class SessionRecovery {
   #initialize: string | undefined;
   #initialized: string | undefined;
   #contract: Contract | undefined;
+  /** The revision that the client was told before the server could be asked. */
+  #promisedVersion: string | undefined;
   #logLevel: string | undefined;
   readonly #subscriptions = new Map<string, string>();
   #running: Promise<void> | undefined;
@@ -60,9 +64,19 @@ export class SessionRecovery {
     this.#options = options;
   }
 
-  /** The revision that was negotiated; undefined before `initialize` was answered. */
+  /** The revision that the client was told; undefined before `initialize` was answered. */
   get protocolVersion(): string | undefined {
-    return this.#contract?.protocolVersion;
+    return this.#promisedVersion ?? this.#contract?.protocolVersion;
+  }
+
+  /** What the server can do; undefined before it has said so. */
+  get contract(): Contract | undefined {
+    return this.#contract;
+  }
+
+  /** Whether the client has sent `notifications/initialized`: only then may it be asked anything. */
+  get isClientReady(): boolean {
+    return this.#initialized !== undefined;
   }
 
   /** Resolves when no recovery is under way; undefined where none is. */
@@ -79,6 +93,8 @@ export class SessionRecovery {
   remember(initialize: MessageText): void {
     this.#initialize = initialize.toString();
     this.#initialized = undefined;
+    this.#contract = undefined;
+    this.#promisedVersion = undefined;
     this.#established = false;
     this.#logLevel = undefined;
     this.#subscriptions.clear();
@@ -88,6 +104,17 @@ export class SessionRecovery {
   opened(request: PendingRequest, result: Record<string, unknown>): void {
     this.#contract = contractOf(result);
     this.#useSession(request, this.#contract);
+    this.#options.onOpened?.(result);
+  }
+
+  /** The client's `initialize` was answered in the server's place: what the server says later breaks no promise. */
+  promise(protocolVersion: string): void {
+    this.#promisedVersion = protocolVersion;
+  }
+
+  /** The client confirms; its words are kept. */
+  clientReady(initialized: MessageText): void {
+    this.#initialized = initialized.toString();
   }
 
   /** The client has confirmed; `accepted` says whether the server took it. */
@@ -184,8 +211,10 @@ export class SessionRecovery {
         log.warn('not set up again in the new session', { method, reason: asDrawbridgeError(error).reason });
       });
     }
-    onRecovered(this.#contract ? listChanges(contract) : []);
+    const before = this.#contract;
     this.#contract = contract;
+    this.#options.onOpened?.(result);
+    onRecovered(before ? listChanges(contract) : []);
   }
 
   async #sendOwn(
@@ -201,9 +230,11 @@ export class SessionRecovery {
     const request = new PendingRequest(own, requestTimeout, (given) => {
       answer = given;
     });
-    const outcome = await sendOwn(request);
+    // One that waited for the user too long is over, though its exchange goes on.
+    const outcome = await Promise.race([sendOwn(request), request.whenSettled()]);
+    if (request.failure) throw request.failure;
     if (answer) return { request, answer: answer.message };
-    throw outcome.kind === 'done' ? lostForGood() : outcome.error;
+    throw !outcome || outcome.kind === 'done' ? lostForGood() : outcome.error;
   }
 
   #useSession(request: PendingRequest, { protocolVersion }: Contract): void {

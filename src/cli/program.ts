@@ -2,13 +2,15 @@ import { Command, CommanderError, Option } from 'commander';
 import { DrawbridgeError } from '../errors.ts';
 import { version } from '../version.ts';
 import { buildSettings } from './build-settings.ts';
-import { environmentName, type OptionValues, options } from './options.ts';
+import { environmentName, type OptionDefinition, type OptionValues, options } from './options.ts';
 import { runBridge } from './run-bridge.ts';
 
 const EXAMPLES = `
 Examples:
   In a client's configuration (mcp.json, claude_desktop_config.json):
     { "command": "npx", "args": ["-y", "mcp-drawbridge", "https://mcp.example.com/mcp"] }
+  Sign in beforehand, for instance on a machine without a browser:
+    mcp-drawbridge login https://mcp.example.com/mcp --no-browser
   With an API key from the environment:
     mcp-drawbridge https://mcp.example.com/mcp --header 'Authorization: Bearer \${API_KEY}'
   With a token from a secret manager:
@@ -22,7 +24,7 @@ Environment:
 
 Exit codes:
   0 done, or the client closed stdin   1 failed   2 usage   3 remote not reachable or broken
-  4 sign-in needed   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM`;
+  4 sign-in needed or refused   5 credential store not usable   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM`;
 
 /**
  * Runs whatever is not the plain start of a bridge: the other commands, the help, and every usage error.
@@ -48,21 +50,34 @@ export async function runCommand(argv: string[]): Promise<number> {
         throw new DrawbridgeError('usage', 'The URL of the remote MCP server is missing; see --help.');
       exitCode = await runBridge(buildSettings(url, kebabCase(values), process.env));
     });
-  for (const { name, value, repeatable, group, help } of options) {
-    const option = new Option(
-      value ? `--${name} <${value.replace(/[<>]/g, '')}>` : `--${name}`,
-      help,
-    ).helpGroup(`${group}:`);
-    if (repeatable) option.argParser((given: string, before: string[] = []) => [...before, given]);
-    program.addOption(option);
-  }
+  addOptions(program, () => true);
+  const login = program
+    .command('login <url>')
+    .description('sign in to a server now, and keep the credentials for every bridge to it')
+    .action(async (url: string, values: OptionValues) => {
+      const { runLogin } = await import('./login.ts');
+      exitCode = await runLogin(buildSettings(url, kebabCase(values), process.env));
+    });
+  addOptions(login, ({ group }) => group !== 'Tools');
+  program
+    .command('client-metadata')
+    .description('print the client ID metadata document to host at an https URL of yours')
+    .requiredOption('--url <https-url>', 'where it will be found; this is the client id')
+    .action(async ({ url }: { url: string }) => {
+      exitCode = (await import('./client-metadata.ts')).printClientMetadata(url);
+    });
+  program.command('sign-in-process', { hidden: true }).action(async () => {
+    const { runSignInProcess } = await import('../authorization/sign-in/sign-in-process.ts');
+    exitCode = await runSignInProcess();
+  });
   program
     .command('demo')
     .description(
-      'start a small MCP server on this machine, call a tool through a real bridge, and show what happens',
+      'start a small protected MCP server on this machine, sign in, call a tool through a real bridge, and show what happens',
     )
-    .action(async () => {
-      exitCode = await (await import('./demo/demo.ts')).runDemo();
+    .option('--auto-approve', 'approve by itself: open no browser, ask nobody')
+    .action(async ({ autoApprove = false }: { autoApprove?: boolean }) => {
+      exitCode = await (await import('./demo/demo.ts')).runDemo({ autoApprove });
     });
 
   try {
@@ -80,12 +95,21 @@ export async function runCommand(argv: string[]): Promise<number> {
   return exitCode;
 }
 
-/** Commander names `--header-file` headerFile. */
+function addOptions(command: Command, takes: (option: OptionDefinition) => boolean): void {
+  for (const { name, value, repeatable, group, help } of options.filter(takes)) {
+    const flags = value ? `--${name} <${value.replace(/[<>]/g, '')}>` : `--${name}`;
+    const option = new Option(flags, help).helpGroup(`${group}:`);
+    if (repeatable) option.argParser((given: string, before: string[] = []) => [...before, given]);
+    command.addOption(option);
+  }
+}
+
+/** Commander names `--header-file` headerFile, and takes `--no-browser` for the opposite of `browser`. */
 function kebabCase(values: OptionValues): OptionValues {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-      value,
-    ]),
-  );
+  const given = Object.entries(values).map(([name, value]): [string, OptionValues[string]] => {
+    const long = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    return value === false ? [`no-${long}`, true] : [long, value];
+  });
+  const known = new Set(options.map(({ name }) => name));
+  return Object.fromEntries(given.filter(([name]) => known.has(name)));
 }

@@ -1,11 +1,15 @@
-import { type Authorizer, noAuthorizer } from '../authorization/authorizer.ts';
+import { type Authorizer, FixedCredentials } from '../authorization/authorizer.ts';
+import { LazyAuthorizer } from '../authorization/lazy-authorizer.ts';
 import { Bridge, type BridgeOptions } from '../bridge/bridge.ts';
+import type { ServerMemory } from '../bridge/server-memory.ts';
 import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
-import { Logger } from '../logger.ts';
+import type { Logger } from '../logger.ts';
 import { HttpClient } from '../platform/http-client.ts';
 import { watchForEnd } from '../platform/lifetime.ts';
 import { StreamableHttp } from '../remote/streamable-http.ts';
 import type { Settings } from '../settings.ts';
+import { createLogger } from './create-logger.ts';
+import type { OAuthConnection } from './oauth-connection.ts';
 
 /** Requests that run when the client closes stdin may still be answered within this time, in milliseconds. */
 const DRAIN = 2_000;
@@ -17,13 +21,11 @@ const DRAIN = 2_000;
  * @throws DrawbridgeError where it can't even start
  */
 export async function runBridge(settings: Settings): Promise<number> {
-  const log = new Logger(settings.log, async (...given) =>
-    (await import('../platform/log-writer.ts')).createLogWriter(...given),
-  );
+  const log = createLogger(settings.log);
   if (settings.log.file !== undefined) await log.open();
   for (const value of Object.values(settings.headers)) log.protect(value);
 
-  const authorizer = await createAuthorizer(settings, log);
+  const { authorizer, memory } = await createAuthorizer(settings, log);
   const client = await HttpClient.create(settings.url, settings.network);
   const Transport =
     settings.transport === 'sse' ? (await import('../remote/http-sse.ts')).HttpSse : StreamableHttp;
@@ -33,10 +35,9 @@ export async function runBridge(settings: Settings): Promise<number> {
       if (patience === 0) bridge.hurry();
       if (ending) return;
       ending = true;
-      authorizer.close();
-      await bridge
-        .close(patience)
-        .catch((error) => log.error('shutdown failed', { reason: asDrawbridgeError(error).reason }));
+      await Promise.all([authorizer.close(), bridge.close(patience)]).catch((error) =>
+        log.error('shutdown failed', { reason: asDrawbridgeError(error).reason }),
+      );
       resolve(code);
     };
     const onEnd: BridgeOptions['onEnd'] = (cause) => {
@@ -49,6 +50,7 @@ export async function runBridge(settings: Settings): Promise<number> {
       settings,
       client,
       authorizer,
+      memory,
       createTransport: (given) => new Transport(given),
       log,
       input: process.stdin,
@@ -69,13 +71,33 @@ export async function runBridge(settings: Settings): Promise<number> {
   return exitCode;
 }
 
-async function createAuthorizer(settings: Settings, log: Logger): Promise<Authorizer> {
-  if (!settings.tokenCommand) return noAuthorizer;
-  const { TokenCommand } = await import('../authorization/token-command.ts');
-  const authorizer = new TokenCommand(settings.tokenCommand, log);
-  // It runs while the client is still speaking; a failure is told to the request that needs the token.
-  void Promise.resolve(authorizer.credential()).catch((error: DrawbridgeError) => log.debug(error.message));
-  return authorizer;
+/** By the user's own header or command where there is one, else by OAuth (CLI.md, `--header`). */
+async function createAuthorizer(
+  settings: Settings,
+  log: Logger,
+): Promise<{ authorizer: Authorizer; memory?: ServerMemory }> {
+  if (Object.keys(settings.headers).some((name) => name.toLowerCase() === 'authorization'))
+    return { authorizer: new FixedCredentials() };
+  if (settings.tokenCommand) {
+    const { TokenCommand } = await import('../authorization/token-command.ts');
+    const authorizer = new TokenCommand(settings.tokenCommand, log);
+    // It runs while the client is still speaking; a failure is told to the request that needs the token.
+    void Promise.resolve(authorizer.credential()).catch((error: DrawbridgeError) => log.debug(error.message));
+    return { authorizer };
+  }
+  const { stateFolder } = await import('../platform/paths.ts');
+  const folder = await stateFolder(process.env);
+  let connection: OAuthConnection | undefined;
+  const authorizer = new LazyAuthorizer(async () => {
+    const { openOAuthConnection } = await import('./oauth-connection.ts');
+    connection = openOAuthConnection(settings, folder, log);
+    return connection.authorizer;
+  }, folder);
+  const memory: ServerMemory = {
+    read: () => connection?.memory.read(),
+    remember: (result) => connection?.memory.remember(result),
+  };
+  return { authorizer, memory };
 }
 
 /** Where it happened, without the message: that may quote what was being worked on. */

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { DrawbridgeError } from '../errors.ts';
+import { expandVariables } from './expand.ts';
 
 const FILE_BYTES = 16 * 1024;
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // a token, RFC 9110 section 5.6.2
@@ -45,17 +46,12 @@ function parseHeader(line: string, env: NodeJS.ProcessEnv): [string, string] {
       `The header "${name}" is set by the bridge itself and can't be given.`,
     );
   }
-  const value = line
-    .slice(colon + 1)
-    .replace(/\$\{([^}]*)\}/g, (_, variable: string) => {
-      const found = Object.hasOwn(env, variable) ? env[variable] : undefined;
-      if (found !== undefined) return found;
-      throw new DrawbridgeError(
-        'usage',
-        `The header "${name}" names the environment variable ${variable}, which is not set.`,
-      );
-    })
-    .replace(/^[ \t]+|[ \t]+$/g, '');
+  const value = expandVariables(line.slice(colon + 1), env, (variable) => {
+    throw new DrawbridgeError(
+      'usage',
+      `The header "${name}" names the environment variable ${variable}, which is not set.`,
+    );
+  }).replace(/^[ \t]+|[ \t]+$/g, '');
   if (!FIELD_VALUE.test(value)) {
     throw new DrawbridgeError(
       'usage',

@@ -223,14 +223,19 @@ export class Exchange {
   }
 }
 
-interface Transport {
+export interface Transport {
   request: typeof http.request;
   agent: http.Agent;
   tls: ConnectionOptions;
   proxyName?: string;
 }
 
-async function openTransport(url: URL, settings: NetworkSettings): Promise<Transport> {
+/**
+ * How requests to the origin of a URL are sent: by which module, agent and TLS options, directly or through a proxy.
+ *
+ * @throws DrawbridgeError `usage` where a proxy variable is malformed
+ */
+export async function openTransport(url: URL, settings: NetworkSettings): Promise<Transport> {
   const agentOptions = {
     keepAlive: settings.keepAlive > 0,
     keepAliveMsecs: TCP_PROBE_AFTER,

@@ -1,6 +1,8 @@
 import { DrawbridgeError } from '../errors.ts';
 
 const MAX_LENGTH = 2048;
+/** Blanks, controls and backslashes, which the WHATWG parser drops or turns round. */
+const unsafe = /[\u0000-\u0020\u007f-\u00a0\\]/;
 
 /**
  * The MCP server's URL as the user typed it: https, or plain http to this machine or with `--allow-http`.
@@ -10,7 +12,7 @@ const MAX_LENGTH = 2048;
  */
 export function parseServerUrl(text: string, { allowHttp }: { allowHttp: boolean }): URL {
   if (text.length > MAX_LENGTH) fail(`is longer than ${MAX_LENGTH} characters`);
-  if (/[\u0000-\u0020\u007f-\u00a0\\]/.test(text)) fail('holds a blank, a control character or a backslash');
+  if (unsafe.test(text)) fail('holds a blank, a control character or a backslash');
   if (!URL.canParse(text)) fail('is not a URL; it should read https://host/path');
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') fail('must begin with https://');
@@ -22,6 +24,23 @@ export function parseServerUrl(text: string, { allowHttp }: { allowHttp: boolean
     );
   }
   return url;
+}
+
+/**
+ * A URL that a server has named (metadata, endpoints): https, or plain http to this very machine where the MCP server is
+ * on it too ("loopback island") [1-3]. The text is checked before it is parsed, since a parser would repair it.
+ *
+ * @param server the MCP server's URL as the user typed it
+ * @returns undefined where it must not be used
+ */
+export function parseNamedUrl(text: unknown, server: URL): URL | undefined {
+  if (typeof text !== 'string' || text.length > MAX_LENGTH || unsafe.test(text) || text.includes('#'))
+    return undefined;
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.username || url.password || url.hostname === '') return undefined;
+  const isIsland = isLoopback(server) && /^(127\.0\.0\.1|\[::1\]|(.*\.)?localhost)$/.test(url.hostname);
+  return url.protocol === 'https:' || isIsland ? url : undefined;
 }
 
 /** Whether a URL points at this machine: 127.0.0.0/8, ::1, or localhost and its subdomains (RFC 6761 section 6.3). */

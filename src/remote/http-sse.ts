@@ -74,8 +74,9 @@ export class HttpSse implements RemoteTransport {
         return first;
       }
       if ((first.statusCode ?? 0) >= 400) {
-        return await outcomeOfRefusal(first, this.#options, undefined, credential);
+        return await outcomeOfRefusal(first, this.#options, undefined, credential, request);
       }
+      authorizer.accepted(credential);
       first.resume();
       request?.alive('stream');
       return (await answered) ?? { kind: 'done' };

@@ -26,22 +26,40 @@ export class ListeningStream {
   #retry: number | undefined;
   #wasOpen = false;
   #opened!: () => void;
-  /** Resolves when the stream stands for the first time or will not, at the latest after a second. */
-  readonly settled: Promise<unknown>;
+  #settled: Promise<unknown>;
+  #ended = false;
 
   constructor(options: TransportOptions, session: Session) {
     this.#options = options;
     this.#session = session;
-    const opened = new Promise<void>((resolve) => {
-      this.#opened = resolve;
-    });
-    this.settled = Promise.race([opened, sleep(OPENING_LIMIT, this.#closed.signal)]);
-    void this.#run().finally(this.#opened);
+    this.#settled = this.#start();
+  }
+
+  /** Resolves when the stream stands or will not, at the latest after a second. */
+  get settled(): Promise<unknown> {
+    return this.#settled;
+  }
+
+  /** Tries again where the server would have no stream, from the last event on where there was one. */
+  restart(): void {
+    if (this.#ended && !this.#closed.signal.aborted) this.#settled = this.#start();
   }
 
   close(): void {
     this.#closed.abort();
     this.#exchange?.abort(new Error('closed'));
+  }
+
+  #start(): Promise<unknown> {
+    this.#ended = false;
+    const opened = new Promise<void>((resolve) => {
+      this.#opened = resolve;
+    });
+    void this.#run().finally(() => {
+      this.#ended = true;
+      this.#opened();
+    });
+    return Promise.race([opened, sleep(OPENING_LIMIT, this.#closed.signal)]);
   }
 
   async #run(): Promise<void> {
@@ -80,6 +98,7 @@ export class ListeningStream {
     const status = response.statusCode ?? 0;
     if (status === 200 && isEventStream(response)) {
       this.#wasOpen = true;
+      authorizer.accepted(credential);
       this.#opened();
       await this.#read(await decodedBody(response));
       return { retryAfter: undefined };
@@ -92,8 +111,14 @@ export class ListeningStream {
       return { retryAfter: seconds === undefined ? undefined : clampRetry(seconds * 1000), failed: true };
     }
     if (status === 401 || status === 403) {
-      const again = await authorizer.challenged(statusError(refusal, client.target), credential);
-      return again ? { retryAfter: undefined } : 'none';
+      const final = await authorizer.challenged({
+        status,
+        header: response.headers['www-authenticate'],
+        error: statusError(refusal, client.target),
+        used: credential,
+        mayAskUser: false,
+      });
+      return final ? 'none' : { retryAfter: undefined };
     }
     if (this.#lastEventId !== undefined && status === 400) {
       this.#lastEventId = undefined; // the server no longer knows that event

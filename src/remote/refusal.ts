@@ -9,7 +9,7 @@ import {
   parseErrorResponse,
   statusError,
 } from './http-answer.ts';
-import type { ErrorAnswer, Outcome, Session, TransportOptions } from './transport.ts';
+import type { ErrorAnswer, Outcome, OutgoingRequest, Session, TransportOptions } from './transport.ts';
 
 /** An answer with an error status, read; the user's own secrets, which some servers quote, taken out. */
 export async function readRefusal(
@@ -36,12 +36,14 @@ function scrubTexts(json: string, scrub: (text: string) => string): string {
  *
  * @param session the one that the message was sent in
  * @param credential the one that it carried
+ * @param request the one that waits for it, which is told while the user is being asked
  */
 export async function outcomeOfRefusal(
   response: IncomingMessage,
   options: TransportOptions,
   session: Session | undefined,
   credential: string | undefined,
+  request?: OutgoingRequest,
 ): Promise<Outcome> {
   const { client, authorizer, log } = options;
   const refusal = await readRefusal(response, options);
@@ -49,8 +51,11 @@ export async function outcomeOfRefusal(
   const error = statusError(refusal, client.target);
   log.debug('refused', { status });
   if (status === 401 || status === 403) {
-    const again = await authorizer.challenged(error, credential);
-    return { kind: again ? 'reauthorized' : 'challenged', error };
+    if (request) request.challengedAt = performance.now();
+    const challenge = { status, header: refusal.headers['www-authenticate'], error, used: credential };
+    const final = await authorizer.challenged({ ...challenge, mayAskUser: true });
+    if (request) request.challengedAt = undefined;
+    return final ? { kind: 'challenged', error: final } : { kind: 'reauthorized', error };
   }
   if (session?.id !== undefined && isSessionExpired(refusal))
     return { kind: 'session-expired', session, error };

@@ -49,7 +49,8 @@ export class StreamableHttp implements RemoteTransport {
 
   async listen(): Promise<void> {
     if (!this.#session) return;
-    this.#listening ??= new ListeningStream(this.#options, this.#session);
+    if (this.#listening) this.#listening.restart();
+    else this.#listening = new ListeningStream(this.#options, this.#session);
     await this.#listening.settled;
   }
 
@@ -72,7 +73,8 @@ export class StreamableHttp implements RemoteTransport {
 
       const response = await exchange.response;
       const status = response.statusCode ?? 0;
-      if (status >= 400) return await outcomeOfRefusal(response, this.#options, session, credential);
+      if (status >= 400) return await outcomeOfRefusal(response, this.#options, session, credential, request);
+      this.#options.authorizer.accepted(credential);
       if (!request) {
         // 202 is what should come; some servers send 200 and a body that nobody asked for.
         if (isEventStream(response)) response.destroy();
@@ -180,9 +182,10 @@ export class StreamableHttp implements RemoteTransport {
         const status = response.statusCode ?? 0;
         log.debug('stream resumed', { method: request.method, status });
         if (status === 200 && isEventStream(response)) return response;
-        const outcome = await outcomeOfRefusal(response, this.#options, session, credential);
+        const outcome = await outcomeOfRefusal(response, this.#options, session, credential, request);
         // The request may have run: a new session is for the next one.
         if (outcome.kind === 'session-expired') this.#options.sink.sessionLost(outcome.session);
+        if (outcome.kind === 'reauthorized') request.alive('stream');
         const isPassing = outcome.kind === 'busy' || outcome.kind === 'reauthorized' || status >= 500;
         if (!isPassing) return this.#streamLost(`and answered ${status} to resuming it`);
       } catch (error) {

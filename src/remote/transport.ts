@@ -26,6 +26,8 @@ export interface OutgoingRequest extends OutgoingMessage {
   abort: ((error: DrawbridgeError) => void) | undefined;
   /** Called by the transport at each sign of life, with the phase that the request is in. */
   alive(phase: 'body' | 'stream'): void;
+  /** Set while its 401 or 403 is being dealt with, on the clock of `performance.now()`: the user may be asked. */
+  challengedAt: number | undefined;
   /** `Mcp-Session-Id` of the answer to `initialize`. */
   sessionId: string | undefined;
 }

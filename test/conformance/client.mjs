@@ -3,17 +3,22 @@
 // The suite appends the URL and names the scenario in MCP_CONFORMANCE_SCENARIO. BRIDGE_COMMAND, a JSON array, starts
 // another bridge than the built one. Exit code 0: every step went well; whether the traffic was right, the suite judges.
 import { deepStrictEqual } from 'node:assert';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ElicitRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
+import { authScenario } from './auth-scenarios.mjs';
 
 /** Below the suite's own limit, which would kill this process and leave the bridge behind. */
 const deadline = 20_000;
 
 /**
  * What each scenario asks of a client: `capabilities` to declare, `prepare` for handlers before `initialize`,
- * `options` for the bridge (given the scenario's own context), and the steps of `run` after `initialize`.
+ * `options` for the bridge (given the scenario's own context), and the steps of `run` after `initialize`. Where a
+ * refused `initialize` is no failure, `unconnected` looks at its error. `raw` takes the place of all that: it gets a
+ * function that sends a request and gives the answer, and one that signs in by the command.
  */
 const scenarios = {
   initialize: { run: (client) => client.listTools() },
@@ -51,7 +56,7 @@ const scenarios = {
 };
 
 async function play(name, url) {
-  const scenario = scenarios[name];
+  const scenario = scenarios[name] ?? authScenario(name, process.env.MCP_CONFORMANCE_PROTOCOL_VERSION);
   if (scenario === undefined) throw new Error(`this client has no scenario named ${name}`);
   const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? '{}');
   const built = fileURLToPath(new URL('../../bin/mcp-drawbridge.js', import.meta.url));
@@ -62,6 +67,20 @@ async function play(name, url) {
     env: process.env,
     stderr: 'inherit',
   });
+  const timer = setTimeout(() => {
+    console.error(`the scenario was not done after ${deadline} ms`);
+    if (transport.pid) process.kill(transport.pid, 'SIGKILL');
+    process.exit(1);
+  }, deadline);
+  try {
+    if (scenario.raw === undefined) await playConnected(scenario, transport);
+    else await playRaw(scenario, transport, () => promisify(execFile)(command, [...args, 'login', url]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function playConnected(scenario, transport) {
   const client = new Client(
     { name: 'conformance-client', version: '1.0.0' },
     { capabilities: scenario.capabilities ?? {} },
@@ -69,19 +88,34 @@ async function play(name, url) {
   const faults = [];
   client.onerror = (error) => faults.push(error);
   scenario.prepare?.(client);
-  const timer = setTimeout(() => {
-    console.error(`the scenario was not done after ${deadline} ms`);
-    if (transport.pid) process.kill(transport.pid, 'SIGKILL');
-    process.exit(1);
-  }, deadline);
   try {
-    await client.connect(transport);
-    await scenario.run(client);
+    const refusal = await client.connect(transport).catch((error) => {
+      if (scenario.unconnected && error instanceof McpError) return error;
+      throw error;
+    });
+    if (refusal === undefined) await scenario.run(client);
+    else scenario.unconnected(refusal);
   } finally {
     await client.close();
-    clearTimeout(timer);
   }
   if (faults.length > 0) throw new AggregateError(faults, `the client saw ${faults.length} faults`);
+}
+
+async function playRaw(scenario, transport, login) {
+  const waiting = new Map();
+  transport.onmessage = (message) => waiting.get(message.id)?.(message);
+  const ask = async (method, params) => {
+    const id = waiting.size + 1;
+    const answer = new Promise((resolve) => waiting.set(id, resolve));
+    await transport.send({ jsonrpc: '2.0', id, method, params });
+    return await answer;
+  };
+  await transport.start();
+  try {
+    await scenario.raw(ask, login);
+  } finally {
+    await transport.close();
+  }
 }
 
 play(process.env.MCP_CONFORMANCE_SCENARIO, process.argv[2]).catch((error) => {

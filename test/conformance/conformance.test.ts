@@ -3,10 +3,14 @@ import { nodeForSuite } from './node-for-suite.ts';
 import { type Check, runScenario } from './suite.ts';
 
 /**
- * For each revision the client scenarios that are run on its wire, and how many of their checks have to succeed:
+ * For each revision the client scenarios that are run on its wire, and how many different checks have to succeed:
  * a check that the suite no longer makes is not taken for one that passed. `client.mjs` plays each of them.
  */
 const scenarios: Record<string, Record<string, number>> = {
+  '2025-03-26': {
+    'auth/2025-03-26-oauth-metadata-backcompat': 9,
+    'auth/2025-03-26-oauth-endpoint-fallback': 4,
+  },
   '2025-11-25': {
     initialize: 1,
     tools_call: 2,
@@ -14,6 +18,49 @@ const scenarios: Record<string, Record<string, number>> = {
     'sse-retry': 3,
     // Run by the suite without being scored for this revision.
     'json-schema-2020-12-preservation': 9,
+    'auth/metadata-default': 15,
+    'auth/metadata-var1': 15,
+    'auth/metadata-var2': 15,
+    'auth/metadata-var3': 15,
+    'auth/basic-cimd': 10,
+    'auth/scope-from-www-authenticate': 11,
+    'auth/scope-from-scopes-supported': 11,
+    'auth/scope-omitted-when-undefined': 11,
+    'auth/scope-step-up': 12,
+    'auth/scope-retry-limit': 10,
+    'auth/token-endpoint-auth-basic': 16,
+    'auth/token-endpoint-auth-post': 16,
+    'auth/token-endpoint-auth-none': 16,
+    'auth/pre-registration': 10,
+  },
+  // Its servers refuse the `initialize` of an older client, but not before they have asked for a token: the sign-in
+  // is judged there all the same. What comes after it is not, and the scenarios beside auth/* are out of reach.
+  '2026-07-28': {
+    'auth/metadata-default': 16,
+    'auth/metadata-var1': 16,
+    'auth/metadata-var2': 16,
+    'auth/metadata-var3': 16,
+    'auth/basic-cimd': 10,
+    'auth/scope-from-www-authenticate': 12,
+    'auth/scope-from-scopes-supported': 12,
+    'auth/scope-omitted-when-undefined': 12,
+    'auth/scope-step-up': 14,
+    'auth/scope-retry-limit': 11,
+    'auth/token-endpoint-auth-basic': 17,
+    'auth/token-endpoint-auth-post': 17,
+    'auth/token-endpoint-auth-none': 17,
+    'auth/pre-registration': 10,
+    'auth/resource-mismatch': 3,
+    'auth/offline-access-scope': 12,
+    'auth/offline-access-not-supported': 12,
+    'auth/authorization-server-migration': 14,
+    'auth/iss-supported': 12,
+    'auth/iss-not-advertised': 12,
+    'auth/iss-supported-missing': 8,
+    'auth/iss-wrong-issuer': 8,
+    'auth/iss-unexpected': 8,
+    'auth/iss-normalized': 8,
+    'auth/metadata-issuer-mismatch': 3,
   },
 };
 
@@ -43,7 +90,7 @@ describe.each(Object.entries(scenarios))('conformance to %s', (specVersion, rows
     const passed = judged.filter(({ status }) => status === 'SUCCESS');
     lines.push(`conformance ${specVersion} ${scenario}: ${passed.length} of ${judged.length} checks passed`);
     expect(judged.filter(({ status }) => status !== 'SUCCESS').map(inWords), output).toEqual([]);
-    expect(passed.length, output).toBeGreaterThanOrEqual(count);
+    expect(new Set(passed.map(({ id }) => id)).size, output).toBeGreaterThanOrEqual(count);
     expect(exitCode, output).toBe(0);
   });
 });

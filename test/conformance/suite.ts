@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bridgeEnvironment, bridgeFile } from '../support/bridge-command.ts';
+import { followingBrowser } from '../support/browsers.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 /** One check of the suite's `checks.json`. */
@@ -36,6 +37,7 @@ export async function runScenario(node: string, scenario: string, specVersion: s
     cwd: results,
     env: bridgeEnvironment({
       BRIDGE_COMMAND: process.env.BRIDGE_COMMAND ?? JSON.stringify([process.execPath, bridgeFile]),
+      BROWSER: followingBrowser().program,
       MCP_DRAWBRIDGE_HOME: join(results, 'home'),
     }),
     stdio: ['ignore', 'pipe', 'pipe'],

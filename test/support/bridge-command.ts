@@ -1,4 +1,7 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeTempFolder } from './temp-folder.ts';
 
 /** The start file of the built command; `BRIDGE_UNDER_TEST` names another one, such as that of an installed package. */
 export const bridgeFile =
@@ -6,9 +9,23 @@ export const bridgeFile =
 
 export type Environment = Record<string, string | undefined>;
 
+let homes: string | undefined;
+let homeCount = 0;
+
+/** A home that no other bridge has, and that is not there until the bridge makes it. */
+function freshHome(): string {
+  if (homes === undefined) {
+    const folder = makeTempFolder();
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    homes = folder;
+  }
+  return join(homes, `home-${++homeCount}`);
+}
+
 /**
  * The environment a bridge is started with: what a desktop client hands on, without this machine's own proxies,
- * certificates and options, and with the changes given (undefined removes a variable).
+ * certificates and options, and with the changes given (undefined removes a variable). Each has a home of its own,
+ * and opens no window: `signInSetup` is for tests that want more.
  */
 export function bridgeEnvironment(changes: Environment = {}): Record<string, string> {
   const base: Environment = {
@@ -16,6 +33,8 @@ export function bridgeEnvironment(changes: Environment = {}): Record<string, str
     HOME: process.env.HOME,
     LANG: 'C.UTF-8',
     TMPDIR: process.env.TMPDIR,
+    BROWSER: 'true',
+    MCP_DRAWBRIDGE_HOME: freshHome(),
     ...changes,
   };
   return Object.fromEntries(

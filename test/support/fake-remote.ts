@@ -29,6 +29,8 @@ export interface FakeRemoteOptions {
   session?: boolean;
   /** More capabilities for the answer to `initialize`. */
   capabilities?: Record<string, unknown>;
+  /** Sees every request before its handler; true: it has answered, or will. */
+  gate?: (exchange: Exchange) => boolean | Promise<boolean>;
 }
 
 /** A remote MCP server for the running test that behaves until told otherwise. */
@@ -145,6 +147,8 @@ export class FakeRemote {
   }
 
   async #answer(exchange: Exchange): Promise<void> {
+    const { gate } = this.#options;
+    if (gate && (await gate(exchange))) return;
     for (const kind of kindsOf(exchange.request)) {
       const handler = this.#once.get(kind)?.shift() ?? this.#handlers.get(kind);
       if (handler !== undefined) return await handler(exchange);

@@ -19,6 +19,13 @@ export interface SdkRemoteOptions {
   tls?: { key: string; cert: string };
 }
 
+/** What runs before the server, such as an Express application. It may have read the body as `request.body`. */
+export type Middleware = (
+  request: IncomingMessage & { body?: unknown },
+  response: ServerResponse,
+  next: () => void,
+) => void;
+
 interface Seen {
   method: string;
   session: string | undefined;
@@ -26,6 +33,7 @@ interface Seen {
   /** The JSON-RPC method of a POST. */
   rpc: string | undefined;
   message: Message | undefined;
+  authorization: string | undefined;
 }
 
 /** The SDK's own Streamable HTTP server for the running test. */
@@ -42,6 +50,8 @@ export class SdkRemote implements Observed {
   readonly #options: SdkRemoteOptions;
   readonly #server: Server;
   readonly #sessions = new Map<string, StreamableHTTPServerTransport>();
+  /** Requests that it does not pass on are in `seen` all the same. */
+  middleware: Middleware = (_request, _response, next) => next();
 
   constructor(options: SdkRemoteOptions) {
     this.#options = options;
@@ -92,16 +102,20 @@ export class SdkRemote implements Observed {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await read(request);
-    const message = body === '' ? undefined : (JSON.parse(body) as Message);
-    const session = request.headers['mcp-session-id'] as string | undefined;
-    this.seen.push({
+    const seen: Seen = {
       method: request.method ?? '',
-      session,
+      session: request.headers['mcp-session-id'] as string | undefined,
       lastEventId: request.headers['last-event-id'] as string | undefined,
-      rpc: message?.method,
-      message,
-    });
+      rpc: undefined,
+      message: undefined,
+      authorization: request.headers.authorization,
+    };
+    this.seen.push(seen);
+    await new Promise<void>((resolve) => this.middleware(request, response, resolve));
+    const message = await messageOf(request);
+    seen.rpc = message?.method;
+    seen.message = message;
+    const { session } = seen;
     const transport = session === undefined ? await this.#open(message) : this.#sessions.get(session);
     if (transport === undefined) {
       const error = { code: -32001, message: 'Session not found' };
@@ -134,8 +148,10 @@ export class SdkRemote implements Observed {
   }
 }
 
-async function read(request: IncomingMessage): Promise<string> {
+async function messageOf(request: IncomingMessage & { body?: unknown }): Promise<Message | undefined> {
+  if (request.body !== undefined) return request.body as Message;
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  const body = Buffer.concat(chunks).toString('utf8');
+  return body === '' ? undefined : (JSON.parse(body) as Message);
 }

@@ -63,8 +63,9 @@ describe('what is dangerous has its place', () => {
   const importersOf = (pattern: RegExp): string[] =>
     files.filter((file) => importsOf(file).some(({ target, isType }) => !isType && pattern.test(target)));
 
-  test('processes are started by the token command only [120]', () => {
-    expect(importersOf(/^node:(child_process|cluster|worker_threads)$/)).toEqual([
+  test('processes are started by the opener and the token command only [120]', () => {
+    expect(importersOf(/^node:(child_process|cluster|worker_threads)$/).sort()).toEqual([
+      'src/authorization/browser/open-browser.ts',
       'src/authorization/token-command.ts',
     ]);
   });
@@ -72,6 +73,7 @@ describe('what is dangerous has its place', () => {
   test('files are read and written in few places', () => {
     expect(importersOf(/^node:fs/).sort()).toEqual([
       'src/cli/build-settings.ts',
+      'src/cli/demo/demo-state.ts',
       'src/cli/user-headers.ts',
       'src/platform/http-client.ts',
       'src/platform/lifetime.ts',
@@ -79,9 +81,11 @@ describe('what is dangerous has its place', () => {
     ]);
   });
 
-  test('the network is reached through the HTTP client only; the demo has a server of its own', () => {
+  test('the network is reached through the HTTP client and the loopback receiver only; the demo has both ends of its own', () => {
     expect(importersOf(/^node:(http|https|http2|net|tls|dgram|dns)$|proxy-agent|undici/).sort()).toEqual([
-      'src/cli/demo/demo-server.ts',
+      'src/authorization/browser/callback-server.ts',
+      'src/cli/demo/follow-link.ts',
+      'src/cli/demo/loopback-listener.ts',
       'src/platform/http-client.ts',
       'src/platform/proxy.ts',
     ]);

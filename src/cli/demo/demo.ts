@@ -1,42 +1,209 @@
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { version } from '../../version.ts';
-import { startDemoServer } from './demo-server.ts';
+import { DrawbridgeError, displayText } from '../../errors.ts';
+import { watchForEnd } from '../../platform/lifetime.ts';
+import { whyAutomatic } from './approval.ts';
+import { DemoAuthorizationServer } from './demo-authorization-server.ts';
+import { DemoClient } from './demo-client.ts';
+import { serveDemo } from './demo-server.ts';
+import { DemoState } from './demo-state.ts';
+import { followLink } from './follow-link.ts';
+import { type LogEntry, LoopbackListener } from './loopback-listener.ts';
+
+/** How long everything may take where nobody has to press a button, in milliseconds. */
+const AUTOMATIC_LIMIT = 25_000;
+/** How long a person may take, in seconds. */
+const SIGN_IN_TIMEOUT = 300;
+/** A browser that has not come by until then was not opened, in milliseconds. */
+const BROWSER_PATIENCE = 30_000;
+
+export interface DemoOptions {
+  /** Follow the link without asking anybody. */
+  autoApprove: boolean;
+}
 
 /**
- * Shows the whole job without any account: a small MCP server on loopback, a real bridge process in front of it, and
- * the official SDK's client in front of that.
+ * Shows the whole job without any account: a protected MCP server with its own authorization server on loopback, a real
+ * bridge process in front of it, and the official SDK's client in front of that.
  *
  * @returns the exit code
+ * @throws DrawbridgeError where a step has failed
  */
-export async function runDemo(): Promise<number> {
-  const say = (text: string): void => void process.stdout.write(`${text}\n`);
-  const server = await startDemoServer();
-  say(`1. An MCP server listens on this machine:  ${server.url}`);
-
-  const bridge = process.argv[1] as string;
-  const transport = new StdioClientTransport({
-    command: process.execPath,
-    args: [bridge, server.url],
-    stderr: 'inherit',
-  });
-  const client = new Client({ name: 'drawbridge-demo-client', version });
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const log: LogEntry[] = [];
+  const [site, authority] = await Promise.all([LoopbackListener.start(log), LoopbackListener.start(log)]);
+  const authorizationServer = new DemoAuthorizationServer(authority, `${site.origin}/mcp`);
+  serveDemo(site, authorizationServer);
+  const demo = new Demo(`${site.origin}/mcp`, authorizationServer, log);
+  const ended = new Promise<number>((resolve) => watchForEnd(resolve));
+  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   try {
-    await client.connect(transport);
-    say(
-      `2. A client has started the bridge:        mcp-drawbridge ${server.url}  (process ${transport.pid})`,
-    );
-    say(`3. Through it, it has reached the server:  ${client.getServerVersion()?.name}`);
-    const { tools } = await client.listTools();
-    say(`4. The server's tools:                     ${tools.map(({ name }) => name).join(', ')}`);
-    const { content } = await client.callTool({ name: 'greet', arguments: { name: 'world' } });
-    const [answer] = content as { text: string }[];
-    say(`5. The answer to greet {"name":"world"}:   ${answer?.text}`);
-    say('\nYour own server, in the configuration of a client:');
-    say('   { "command": "npx", "args": ["-y", "mcp-drawbridge", "https://your.server/mcp"] }');
-    return 0;
+    const reason = whyAutomatic(options.autoApprove, process.env, isTerminal);
+    return await Promise.race([demo.run(reason), ended]);
+  } catch (error) {
+    const text = (error as Error).message.replace(/^MCP error -?\d+: /, '');
+    throw new DrawbridgeError('internal', `The demo failed while ${demo.step}: ${displayText(text, 400)}`);
   } finally {
+    await demo.close();
+    site.close();
+    authority.close();
+  }
+}
+
+class Demo {
+  /** What is being done, for the text of a failure. */
+  step = 'starting';
+  readonly #url: string;
+  readonly #authorizationServer: DemoAuthorizationServer;
+  readonly #log: LogEntry[];
+  readonly #states: DemoState[] = [];
+  readonly #clients: DemoClient[] = [];
+
+  constructor(url: string, authorizationServer: DemoAuthorizationServer, log: LogEntry[]) {
+    this.#url = url;
+    this.#authorizationServer = authorizationServer;
+    this.#log = log;
+  }
+
+  /** @param whyAutomatic why no browser is opened; undefined opens one */
+  async run(whyAutomatic: string | undefined): Promise<number> {
+    say(1, 'A protected MCP server listens here:', this.#url);
+    say(' ', 'Its authorization server:', this.#authorizationServer.issuer);
+    const isApproved = whyAutomatic === undefined && (await this.#signInByBrowser());
+    if (isApproved) return this.#goOn(this.#states[0] as DemoState, this.#clients[0] as DemoClient);
+    const reason = whyAutomatic ?? `As no browser has come by within ${BROWSER_PATIENCE / 1000} seconds`;
+    return withinLimit(this.#runAutomatically(reason), AUTOMATIC_LIMIT);
+  }
+
+  /** @returns false where no browser was opened */
+  async #signInByBrowser(): Promise<boolean> {
+    const client = this.#startClient(this.#keepState(), SIGN_IN_TIMEOUT, undefined);
+    say(3, 'The server asks for a sign-in:', 'your browser shows a page; press Approve there');
+    const connected = client.connect().then(() => client.toolsWith('greet'));
+    connected.catch(() => {}); // told below, or of no interest any more
+    const isVisited = await Promise.race([connected.then(() => true), this.#visited()]);
+    if (isVisited) await connected;
+    return isVisited;
+  }
+
+  /** Resolves with whether somebody has opened the authorization server's page in time. */
+  async #visited(): Promise<boolean> {
+    for (const begin = Date.now(); Date.now() - begin < BROWSER_PATIENCE; await pause(200))
+      if (this.#authorizationServer.authorizations.length > 0) return true;
+    return false;
+  }
+
+  async #runAutomatically(reason: string): Promise<number> {
+    // A state of its own: a sign-in that waits for a browser may still run on the other.
+    const state = this.#keepState();
+    let fail: (error: Error) => void = () => {};
+    const failed = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    const client = this.#startClient(state, AUTOMATIC_LIMIT / 1000, (link) => {
+      say(3, 'The server asks for a sign-in:', 'the bridge hands the link to the client');
+      say(' ', `${reason},`, 'the demo follows the link itself, and approves');
+      this.step = 'following the link of the sign-in';
+      void followLink(link).catch(fail);
+    });
+    const signedIn = client.connect().then(() => client.toolsWith('greet'));
+    signedIn.catch(() => {});
+    await Promise.race([signedIn, failed]);
+    return this.#goOn(state, client);
+  }
+
+  async #goOn(state: DemoState, client: DemoClient): Promise<number> {
+    const [registration] = [...this.#authorizationServer.registrations.values()].slice(-1);
+    const asked = this.#authorizationServer.authorizations.at(-1);
+    say(4, 'The bridge has registered itself:', `${registration?.name}, ${asked?.redirectUri}`);
+    say(' ', 'filled in the scope:', asked?.scope || '(none)');
+    say(' ', 'filled in the resource:', asked?.resource ?? '(none)');
+    this.step = 'looking at what was kept';
+    const { files, readable } = state.inspect(this.#authorizationServer.tokens);
+    if (readable) throw new Error('a token can be read in a file');
+    say(5, 'The credentials are kept in:', `${state.folder} (${files} files; no token can be read in them)`);
+
+    this.step = 'calling a tool';
+    const tools = await client.toolsWith('greet');
+    say(6, "The server's tools:", tools.join(', '));
+    say(7, 'The answer to greet {"name":"world"}:', await client.greet('world'));
     await client.close();
-    server.close();
+    await this.#startWarm(state);
+    process.stdout.write(
+      '\nYour own server, in the configuration of a client:\n' +
+        '   { "command": "npx", "args": ["-y", "mcp-drawbridge", "https://your.server/mcp"] }\n',
+    );
+    return 0;
+  }
+
+  /** The second start of every day, and the first call after an hour. */
+  async #startWarm(state: DemoState): Promise<void> {
+    this.step = 'starting again';
+    const windows = this.#authorizationServer.authorizations.length;
+    const begin = this.#log.length;
+    const client = new DemoClient({ url: this.#url, env: state.environment(0), openLink: undefined });
+    this.#clients.push(client);
+    await client.connect();
+    const until = this.#log.findIndex(({ about }, at) => at >= begin && about === 'initialize');
+    const requests = until + 1 - begin;
+    say(
+      8,
+      'Started again, signed in already:',
+      `${requests} HTTP request${requests === 1 ? '' : 's'} until it was ready`,
+    );
+
+    this.step = 'refreshing the access token';
+    this.#authorizationServer.expireAccessTokens();
+    const answer = await client.greet('again');
+    const refreshes = this.#log.slice(begin).filter(({ about }) => about === 'refresh_token').length;
+    const opened = this.#authorizationServer.authorizations.length - windows;
+    say(9, 'The access token has expired:', `refreshes: ${refreshes}, windows: ${opened}; ${answer}`);
+    await client.close();
+  }
+
+  #startClient(
+    state: DemoState,
+    signInTimeout: number,
+    openLink: ((link: string) => void) | undefined,
+  ): DemoClient {
+    this.step = 'signing in';
+    const client = new DemoClient({ url: this.#url, env: state.environment(signInTimeout), openLink });
+    this.#clients.push(client);
+    say(2, 'A client starts the bridge:', `mcp-drawbridge ${this.#url}`);
+    return client;
+  }
+
+  #keepState(): DemoState {
+    const state = new DemoState();
+    this.#states.push(state);
+    return state;
+  }
+
+  /** Ends the bridges, and the sign-in that may still wait for the user: it is told that the user has declined. */
+  async close(): Promise<void> {
+    const links = this.#authorizationServer.denyPending();
+    await Promise.allSettled([
+      ...links.map((link) => followLink(link)),
+      ...this.#clients.map((client) => client.close()),
+    ]);
+    for (const state of this.#states) state.remove();
+  }
+}
+
+function say(step: number | string, what: string, result: string): void {
+  process.stdout.write(`${step}${step === ' ' ? ' ' : '.'} ${what.padEnd(38)} ${result}\n`);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function withinLimit<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${ms / 1000} seconds`)), ms);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
   }
 }

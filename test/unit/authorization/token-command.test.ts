@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { noAuthorizer } from '../../../src/authorization/authorizer.ts';
+import { type Challenge, FixedCredentials } from '../../../src/authorization/authorizer.ts';
 import { TokenCommand } from '../../../src/authorization/token-command.ts';
 import { DrawbridgeError } from '../../../src/errors.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -31,7 +31,17 @@ function tokens(...each: string[]) {
   };
 }
 
-const refusal = (status: number) => new DrawbridgeError('unauthorized', 'm', { status });
+const refusal = (status: number, used: string | undefined): Challenge => ({
+  status,
+  header: undefined,
+  error: new DrawbridgeError('unauthorized', 'm', { status }),
+  used,
+  mayAskUser: true,
+});
+
+/** What a challenge comes to: `again`, or the reason that the client is told. */
+const outcome = async (challenged: Promise<DrawbridgeError | undefined>) =>
+  (await challenged)?.reason ?? 'again';
 
 async function failureOf(script: string): Promise<string> {
   const { authorizer } = command(script);
@@ -82,41 +92,43 @@ describe('a refusal of the server', () => {
   test('401: the command runs again, and another token is worth another try', async () => {
     const { authorizer, runs } = tokens('a', 'b');
     const used = await authorizer.credential();
-    expect(await authorizer.challenged(refusal(401), used)).toBe(true);
+    expect(await outcome(authorizer.challenged(refusal(401, used)))).toBe('again');
     expect([authorizer.credential(), runs()]).toEqual(['Bearer b', 2]);
   });
 
   test('401 with the same token again: no other try', async () => {
     const { authorizer, runs } = tokens('a', 'a');
-    expect(await authorizer.challenged(refusal(401), await authorizer.credential())).toBe(false);
+    const used = await authorizer.credential();
+    expect(await outcome(authorizer.challenged(refusal(401, used)))).toBe('unauthorized');
     expect(runs()).toBe(2);
   });
 
   test('401 to several at once: one run', async () => {
     const { authorizer, runs } = tokens('a', 'b', 'c');
     const used = await authorizer.credential();
-    const again = await Promise.all([1, 2, 3].map(() => authorizer.challenged(refusal(401), used)));
-    expect([again, runs()]).toEqual([[true, true, true], 2]);
+    const again = await Promise.all([1, 2, 3].map(() => outcome(authorizer.challenged(refusal(401, used)))));
+    expect([again, runs()]).toEqual([['again', 'again', 'again'], 2]);
   });
 
   test('401 to a token that was replaced meanwhile: that is tried, with no run [63]', async () => {
     const { authorizer, runs } = tokens('a', 'b', 'c');
     const used = await authorizer.credential();
-    await authorizer.challenged(refusal(401), used);
-    expect(await authorizer.challenged(refusal(401), used)).toBe(true);
+    await authorizer.challenged(refusal(401, used));
+    expect(await outcome(authorizer.challenged(refusal(401, used)))).toBe('again');
     expect(runs()).toBe(2);
   });
 
   test('403: another token of the same command would not help', async () => {
     const { authorizer, runs } = tokens('a', 'b');
-    expect(await authorizer.challenged(refusal(403), await authorizer.credential())).toBe(false);
+    const used = await authorizer.credential();
+    expect(await outcome(authorizer.challenged(refusal(403, used)))).toBe('unauthorized');
     expect(runs()).toBe(1);
   });
 
   test('a command that fails at the second run is told, and run again later', async () => {
     const { authorizer } = tokens('a', '', 'c');
     const used = await authorizer.credential();
-    await expect(authorizer.challenged(refusal(401), used)).rejects.toMatchObject({
+    await expect(authorizer.challenged(refusal(401, used))).rejects.toMatchObject({
       reason: 'token-command-failed',
     });
     expect(await authorizer.credential()).toBe('Bearer c');
@@ -159,7 +171,7 @@ describe('a command that fails is told in a sentence without its output', () => 
 test('closing ends a command that still runs', async () => {
   const { authorizer } = command('setInterval(() => {}, 1000)');
   const credential = Promise.resolve(authorizer.credential());
-  authorizer.close();
+  void authorizer.close();
   await expect(within(credential, 3000, () => 'it still runs')).rejects.toMatchObject({
     reason: 'token-command-failed',
   });
@@ -193,6 +205,8 @@ describe('what the command is given', () => {
 });
 
 test('without a command there is no credential, and nothing to try again with', async () => {
-  expect(noAuthorizer.credential()).toBeUndefined();
-  expect(await noAuthorizer.challenged(refusal(401), undefined)).toBe(false);
+  const authorizer = new FixedCredentials();
+  expect(authorizer.credential()).toBeUndefined();
+  expect(await outcome(authorizer.challenged(refusal(401, undefined)))).toBe('unauthorized');
+  expect(authorizer.beginSignIn()).toBeUndefined();
 });

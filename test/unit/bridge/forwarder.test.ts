@@ -112,9 +112,22 @@ describe('a refused credential [108, L-68]', () => {
     expect([sent, given[0].result]).toEqual([2, 'x']);
   });
 
-  test('refused again: an error, not a third try', async () => {
-    const { sent, answers: given } = await forward('tools/list', reauthorized, reauthorized, answers('x'));
-    expect([sent, given.length, given[0].error.data.reason]).toEqual([2, 1, 'unauthorized']);
+  test('a refresh, a sign-in and a step-up: up to three more tries', async () => {
+    const thrice = [reauthorized, reauthorized, reauthorized];
+    const { sent, answers: given } = await forward('tools/call', ...thrice, answers('x'));
+    expect([sent, given[0].result]).toEqual([4, 'x']);
+  });
+
+  test('refused again after that: an error, not another try', async () => {
+    const four = [reauthorized, reauthorized, reauthorized, reauthorized];
+    const { sent, answers: given } = await forward('tools/list', ...four, answers('x'));
+    expect([sent, given.length, given[0].error.data.reason]).toEqual([4, 1, 'unauthorized']);
+  });
+
+  test('another credential takes nothing from the tries that are left for other troubles', async () => {
+    const script = [reauthorized, reauthorized, cut, busy(1), busy(1)];
+    const { sent, answers: given } = await forward('tools/list', ...script, answers('x'));
+    expect([sent, given[0].error?.data]).toEqual([5, expect.objectContaining({ reason: 'rate-limited' })]);
   });
 
   test('for good: the model reads of it where it called a tool, the client otherwise', async () => {

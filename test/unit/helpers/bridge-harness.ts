@@ -1,7 +1,8 @@
 import { PassThrough, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
-import { noAuthorizer } from '../../../src/authorization/authorizer.ts';
+import { type Authorizer, FixedCredentials } from '../../../src/authorization/authorizer.ts';
 import { Bridge, type BridgeOptions } from '../../../src/bridge/bridge.ts';
+import type { ServerMemory } from '../../../src/bridge/server-memory.ts';
 import { classify } from '../../../src/jsonrpc.ts';
 import {
   isRequest,
@@ -16,12 +17,23 @@ import { contract, ScriptedTransport, type Step } from './scripted-transport.ts'
 export interface HarnessOptions {
   tools?: ToolFilterSettings;
   requestTimeout?: number;
+  authorizer?: Authorizer;
+  /** In milliseconds. */
+  initializeWait?: number;
+  memory?: ServerMemory;
   /** What the server says in answer to `initialize`. */
   welcome?: object;
 }
 
 /** A bridge between a client and a remote that are both played by the test. */
-export function startBridge({ tools, requestTimeout, welcome = contract }: HarnessOptions = {}) {
+export function startBridge({
+  tools,
+  requestTimeout,
+  authorizer = new FixedCredentials(),
+  initializeWait = 3000,
+  memory,
+  welcome = contract,
+}: HarnessOptions = {}) {
   const input = new PassThrough();
   const lines: string[] = [];
   let partial = '';
@@ -40,14 +52,16 @@ export function startBridge({ tools, requestTimeout, welcome = contract }: Harne
   const options: BridgeOptions = {
     settings: {
       tools: tools ?? { allow: [], ignore: [] },
+      signIn: { initializeWait },
       maxMessageBytes: 1024 * 1024,
       network: { requestTimeout },
       transport: 'http',
       url: new URL('https://a.test/mcp'),
       headers: {},
     } as unknown as Settings,
-    client: {} as BridgeOptions['client'],
-    authorizer: noAuthorizer,
+    client: { target: 'https://a.test/mcp' } as BridgeOptions['client'],
+    authorizer,
+    memory,
     createTransport: (given) => {
       sink = given.sink;
       return remote;

@@ -1,5 +1,4 @@
-import type { Authorizer } from '../../../src/authorization/authorizer.ts';
-import { noAuthorizer } from '../../../src/authorization/authorizer.ts';
+import { type Authorizer, type Challenge, FixedCredentials } from '../../../src/authorization/authorizer.ts';
 import type { PendingRequest } from '../../../src/bridge/pending-requests.ts';
 import type { MessageText } from '../../../src/byte-text.ts';
 import type { JsonRpcMessage } from '../../../src/jsonrpc.ts';
@@ -30,7 +29,7 @@ export class ScriptedSink implements RemoteSink {
 /** All that a transport needs, toward a remote that runs in this process. */
 export async function transportOptions(
   remote: FakeRemote,
-  authorizer: Authorizer = noAuthorizer,
+  authorizer: Authorizer = new FixedCredentials(),
 ): Promise<TransportOptions & { sink: ScriptedSink }> {
   const client = await HttpClient.create(new URL(remote.url), {
     connectTimeout: 5000,
@@ -47,16 +46,15 @@ export async function transportOptions(
 }
 
 /** A credential that the server no longer takes, and another one once it has said so. */
-export function staleCredential(): Authorizer & { current: string } {
-  return {
-    current: 'Bearer stale',
-    credential() {
-      return this.current;
-    },
-    async challenged(_error, used) {
-      this.current = 'Bearer fresh';
-      return used !== this.current;
-    },
-    close() {},
-  };
+export class StaleCredential extends FixedCredentials {
+  current = 'Bearer stale';
+
+  override credential(): string {
+    return this.current;
+  }
+
+  override async challenged({ used, error }: Challenge) {
+    this.current = 'Bearer fresh';
+    return used === this.current ? error : undefined;
+  }
 }

@@ -5,7 +5,7 @@ import type { EventStream } from '../../support/fake-exchange.ts';
 import { type FakeRemote, startFakeRemote } from '../../support/fake-remote.ts';
 import { within } from '../../support/wait.ts';
 import { ask } from '../helpers/pending.ts';
-import { staleCredential, transportOptions } from '../helpers/scripted-sink.ts';
+import { StaleCredential, transportOptions } from '../helpers/scripted-sink.ts';
 
 /** A server of the older transport: answers come on its one stream. */
 async function startSseRemote(endpoint = '/messages?id=1') {
@@ -21,7 +21,7 @@ async function startSseRemote(endpoint = '/messages?id=1') {
   return { remote, streams };
 }
 
-async function connect(remote: FakeRemote, authorizer = staleCredential()) {
+async function connect(remote: FakeRemote, authorizer = new StaleCredential()) {
   const options = await transportOptions(remote, authorizer);
   const transport = new HttpSse(options);
   onTestFinished(() => transport.close());
@@ -73,7 +73,7 @@ describe('the one stream', () => {
   test('a stale credential at its opening is replaced, and the opening tried again [L-68]', async () => {
     const { remote } = await startSseRemote();
     remote.once('GET', (exchange) => exchange.status(401));
-    const authorizer = staleCredential();
+    const authorizer = new StaleCredential();
     const { send } = await connect(remote, authorizer);
     const first = await send(ask('initialize'));
     // Either it tries again itself, or it tells the forwarder that trying again is worth it.

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { DrawbridgeError } from '../../../src/errors.ts';
+import type { Challenge } from '../../../src/authorization/authorizer.ts';
+import { DrawbridgeError } from '../../../src/errors.ts';
 import { outcomeOfRefusal } from '../../../src/remote/refusal.ts';
-import type { Outcome, TransportOptions } from '../../../src/remote/transport.ts';
+import type { Outcome, OutgoingRequest, TransportOptions } from '../../../src/remote/transport.ts';
 import type { Exchange } from '../../support/fake-exchange.ts';
 import { startFakeRemote } from '../../support/fake-remote.ts';
+import { ask } from '../helpers/pending.ts';
 import { transportOptions } from '../helpers/scripted-sink.ts';
 
 const session = { id: 'session-1', protocolVersion: '2025-11-25' };
@@ -12,20 +14,21 @@ const rpc = (code: number, message: string, more = '') =>
 
 interface Case {
   inSession?: boolean;
+  request?: OutgoingRequest;
   prepare?: (options: TransportOptions) => void;
 }
 
 /** What a message that is answered so comes to. */
 async function refused(
   answer: (exchange: Exchange) => void,
-  { inSession, prepare }: Case = {},
+  { inSession, request, prepare }: Case = {},
 ): Promise<Outcome> {
   const remote = await startFakeRemote();
   remote.on('POST', answer);
   const options = await transportOptions(remote);
   prepare?.(options);
   const response = await options.client.exchange('POST', '/mcp', {}, '{}').response;
-  return outcomeOfRefusal(response, options, inSession ? session : undefined, 'Bearer used');
+  return outcomeOfRefusal(response, options, inSession ? session : undefined, 'Bearer used', request);
 }
 
 const errorOf = (outcome: Outcome): DrawbridgeError => {
@@ -61,26 +64,42 @@ describe('what a refusal means', () => {
   });
 
   test.each([
-    [true, 'reauthorized'],
-    [false, 'challenged'],
-  ])('401 and 403 are the credential layer’s: another one found: %s', async (found, kind) => {
+    [undefined, 'reauthorized'],
+    [new DrawbridgeError('sign-in-timeout', 'm'), 'challenged'],
+  ])('401 and 403 are the credential layer’s: what it says then is told: %s', async (final, kind) => {
     for (const status of [401, 403]) {
-      const asked: unknown[] = [];
-      const outcome = await refused((exchange) => exchange.status(status), {
-        prepare: (options) => {
-          options.authorizer = {
-            credential: () => undefined,
-            challenged: async (error, used) => {
-              asked.push([error.details.status, used]);
-              return found;
-            },
-            close: () => {},
-          };
+      const asked: Challenge[] = [];
+      const outcome = await refused(
+        (exchange) => exchange.status(status, { 'WWW-Authenticate': ['Basic', 'Bearer scope="a"'] }),
+        {
+          prepare: ({ authorizer }) => {
+            authorizer.challenged = async (challenge) => {
+              asked.push(challenge);
+              return final;
+            };
+          },
         },
-      });
+      );
       expect(outcome).toMatchObject({ kind });
-      expect(asked).toEqual([[status, 'Bearer used']]);
+      if (final) expect(errorOf(outcome)).toBe(final);
+      const header = 'Basic, Bearer scope="a"';
+      expect(asked).toEqual([
+        expect.objectContaining({ status, header, used: 'Bearer used', mayAskUser: true }),
+      ]);
+      expect(asked[0]?.error.details.status).toBe(status);
     }
+  });
+
+  test('a request is marked for as long as its challenge is being dealt with', async () => {
+    const { request } = ask('tools/list');
+    const during: unknown[] = [];
+    await refused((exchange) => exchange.status(401), {
+      request,
+      prepare: ({ authorizer }) => {
+        authorizer.challenged = async () => void during.push(request.challengedAt);
+      },
+    });
+    expect([during, request.challengedAt]).toEqual([[expect.any(Number)], undefined]);
   });
 
   test('a session that is not known is told of, where the message was sent in one [L-49]', async () => {

@@ -4,9 +4,9 @@ import { resultOf, sseEvent } from '../../support/fake-answers.ts';
 import { type FakeRemote, startFakeRemote } from '../../support/fake-remote.ts';
 import { within } from '../../support/wait.ts';
 import { ask } from '../helpers/pending.ts';
-import { staleCredential, transportOptions } from '../helpers/scripted-sink.ts';
+import { StaleCredential, transportOptions } from '../helpers/scripted-sink.ts';
 
-async function connect(remote: FakeRemote, authorizer = staleCredential()) {
+async function connect(remote: FakeRemote, authorizer = new StaleCredential()) {
   const options = await transportOptions(remote, authorizer);
   const transport = new StreamableHttp(options);
   onTestFinished(() => transport.close(100));

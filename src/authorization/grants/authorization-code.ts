@@ -1,0 +1,134 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { ClientIdentity } from '../../credentials/record.ts';
+import { DrawbridgeError } from '../../errors.ts';
+import { NoAnswer, type OAuthHttp } from '../../platform/oauth-http.ts';
+import type { AuthorizationServerMetadata } from '../metadata.ts';
+import { OAuthError, postForm, requestToken, type TokenSet } from '../token-endpoint.ts';
+
+const PUSH_TIMEOUT = 20_000;
+const EXCHANGE_TIMEOUT = 30_000;
+/** Longer ones are refused by browsers and servers alike [1]. */
+const MAX_URL = 8192;
+
+/** One authorization request on its way: what the answer is checked against. Held in memory only [28]. */
+export interface AuthorizationRequest {
+  url: string;
+  state: string;
+  verifier: string;
+  server: AuthorizationServerMetadata;
+  client: ClientIdentity;
+  redirectUri: string;
+  scope: string | undefined;
+  resource: string | null;
+}
+
+/**
+ * Builds the authorization request (RFC 6749 section 4.1.1 with RFC 7636, 8707 and, where the server requires it, 9126).
+ * Parameters that stand in the endpoint's own URL are kept, but for those that are set here [6].
+ *
+ * @param extra parameters of the user's or a provider's
+ * @throws DrawbridgeError where a pushed request was refused
+ */
+export async function buildAuthorizationRequest(
+  http: OAuthHttp,
+  request: Omit<AuthorizationRequest, 'url' | 'state' | 'verifier'>,
+  extra: Readonly<Record<string, string>>,
+): Promise<AuthorizationRequest> {
+  const { server, client, redirectUri, scope, resource } = request;
+  const state = randomBytes(32).toString('base64url');
+  const verifier = randomBytes(32).toString('base64url');
+  const parameters: Record<string, string> = {
+    ...extra,
+    response_type: 'code',
+    client_id: client.id,
+    redirect_uri: redirectUri,
+    state,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+    ...(scope !== undefined && { scope }),
+    ...(resource !== null && { resource }),
+  };
+  const endpoint = server.pushedAuthorizationRequestEndpoint;
+  const query =
+    server.requiresPushedRequests && endpoint !== undefined
+      ? await push(http, endpoint, client, parameters)
+      : parameters;
+  const url = new URL(server.authorizationEndpoint);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  if (url.href.length > MAX_URL)
+    throw new DrawbridgeError('authorization-server', 'The authorization request is longer than 8 KiB.');
+  return { ...request, url: url.href, state, verifier };
+}
+
+async function push(
+  http: OAuthHttp,
+  endpoint: string,
+  client: ClientIdentity,
+  parameters: Record<string, string>,
+): Promise<Record<string, string>> {
+  const answer = await postForm(http, endpoint, client, parameters, PUSH_TIMEOUT);
+  const requestUri = answer.json?.request_uri;
+  if ((answer.status !== 201 && answer.status !== 200) || typeof requestUri !== 'string')
+    throw new OAuthError('the pushed authorization request', new URL(endpoint).host, answer);
+  return { client_id: client.id, request_uri: requestUri };
+}
+
+/** What came back through the browser, once it is known to belong to the request. */
+export type AuthorizationResponse = { code: string } | { error: string; description: string };
+
+/**
+ * Checks a callback against the request, in this order: state, then iss, then what it says (RFC 6749 section 4.1.2,
+ * RFC 9207 section 2.4; MCP 2026-07-28, Authorization Response Validation).
+ *
+ * @param parameters each at most once
+ * @returns undefined where it does not belong to the request: nothing in it is to be believed or shown [29-31]
+ */
+export function processAuthorizationResponse(
+  parameters: URLSearchParams,
+  request: AuthorizationRequest,
+): AuthorizationResponse | undefined {
+  if (!isSame(parameters.get('state') ?? '', request.state)) return undefined;
+  const issuer = parameters.get('iss');
+  if (issuer === null ? request.server.sendsIssuer : issuer !== request.server.issuer) return undefined;
+  const error = parameters.get('error');
+  if (error !== null) {
+    const code = /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(error) ? error : 'server_error';
+    return { error: code, description: parameters.get('error_description') ?? '' };
+  }
+  const code = parameters.get('code');
+  return code ? { code } : undefined;
+}
+
+/** In constant time, whatever the lengths. */
+function isSame(given: string, expected: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}
+
+/**
+ * Redeems the code (RFC 6749 section 4.1.3). An answer is final; where none came, it is tried once more [33].
+ *
+ * @throws OAuthError, NoAnswer, or DrawbridgeError `authorization-server`
+ */
+export async function exchangeCode(
+  http: OAuthHttp,
+  request: AuthorizationRequest,
+  code: string,
+): Promise<TokenSet> {
+  const { server, client, redirectUri, verifier, resource } = request;
+  const parameters = {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: redirectUri,
+    code_verifier: verifier,
+    ...(resource !== null && { resource }),
+  };
+  const exchange = (): Promise<TokenSet> =>
+    requestToken(http, server.tokenEndpoint, client, parameters, EXCHANGE_TIMEOUT);
+  try {
+    return await exchange();
+  } catch (error) {
+    if (!(error instanceof NoAnswer) || error.reason === 'timeout') throw error;
+    return await exchange();
+  }
+}

@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
+import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
+
+/**
+ * Stands for the OAuth client until there is a credential or a challenge: servers that want no sign-in are spared its
+ * loading at each start.
+ */
+export class LazyAuthorizer implements Authorizer {
+  readonly #load: () => Promise<Authorizer>;
+  #loading: Promise<Authorizer> | undefined;
+  #inner: Authorizer | undefined;
+  #clientOpensLinks = false;
+  #listener: AuthorizerListener | undefined;
+
+  /**
+   * @param load makes the real one; called once
+   * @param folder where credentials would be stored: where it is, the real one is made at once
+   */
+  constructor(load: () => Promise<Authorizer>, folder: string) {
+    this.#load = load;
+    // What does not load is told to the request that needs it.
+    if (existsSync(folder)) this.#real().catch(() => {});
+  }
+
+  get signIn(): SignIn | undefined {
+    return this.#inner?.signIn;
+  }
+
+  get clientOpensLinks(): boolean {
+    return this.#clientOpensLinks;
+  }
+
+  set clientOpensLinks(value: boolean) {
+    this.#clientOpensLinks = value;
+    if (this.#inner) this.#inner.clientOpensLinks = value;
+  }
+
+  get listener(): AuthorizerListener | undefined {
+    return this.#listener;
+  }
+
+  set listener(value: AuthorizerListener | undefined) {
+    this.#listener = value;
+    if (this.#inner) this.#inner.listener = value;
+  }
+
+  credential(): string | undefined | Promise<string | undefined> {
+    if (this.#inner) return this.#inner.credential();
+    // Where the store can't be used, the server may still want nothing from it; if it does, the challenge tells.
+    return this.#loading?.then(
+      (inner) => inner.credential(),
+      () => undefined,
+    );
+  }
+
+  accepted(used: string | undefined): void {
+    this.#inner?.accepted(used);
+  }
+
+  async challenged(challenge: Challenge): Promise<DrawbridgeError | undefined> {
+    try {
+      return await (await this.#real()).challenged(challenge);
+    } catch (error) {
+      return asDrawbridgeError(error);
+    }
+  }
+
+  beginSignIn(): SignIn | undefined {
+    return this.#inner?.beginSignIn();
+  }
+
+  async close(): Promise<void> {
+    await this.#inner?.close();
+  }
+
+  #real(): Promise<Authorizer> {
+    this.#loading ??= this.#load().then((inner) => {
+      inner.clientOpensLinks = this.#clientOpensLinks;
+      inner.listener = this.#listener;
+      this.#inner = inner;
+      return inner;
+    });
+    return this.#loading;
+  }
+}

@@ -1,0 +1,365 @@
+import { connectionId, findConnections, type StoredConnection } from '../credentials/record.ts';
+import type { CredentialStore } from '../credentials/store.ts';
+import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { OAuthHttp } from '../platform/oauth-http.ts';
+import { sleep } from '../platform/sleep.ts';
+import type { Settings } from '../settings.ts';
+import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
+import { bearerChallenge } from './challenge.ts';
+import { Discovery } from './discovery.ts';
+import { covers, unite } from './scopes.ts';
+import { SignInAttempts } from './sign-in/attempts.ts';
+import { loginCommand } from './sign-in/command.ts';
+import { neededError, PendingSignIn } from './sign-in/pending-sign-in.ts';
+import { createTask } from './sign-in/task.ts';
+import { StepUps } from './step-ups.ts';
+import { ageOf, type Refreshed, TokenRefresher } from './tokens.ts';
+
+/** A request waits so long for a refresh that hangs, in milliseconds; the refresh itself goes on [68]. */
+const REFRESH_PATIENCE = 13_000;
+const STORED_SOON = 2_000;
+/** After a sign-in that the user did not finish, requests don't begin another for so long, in milliseconds [7]. */
+const REST = 300_000;
+/** A server that can't be signed in at is not asked again for so long, in milliseconds [14]. */
+const UNREADY_FOR = 30_000;
+/** How often a running bridge looks whether another process has stored other credentials, in milliseconds. */
+const LOOK_EVERY = 1_000;
+
+/**
+ * The OAuth client of a connection: keeps its access token fresh, and answers challenges by another process's token, by
+ * a refresh, by a step-up, and last by a sign-in. One at a time of each, whatever the number of requests.
+ */
+export class OAuthAuthorizer implements Authorizer {
+  clientOpensLinks = false;
+  listener: AuthorizerListener | undefined;
+  readonly #settings: Settings;
+  readonly #folder: string;
+  readonly #log: Logger;
+  readonly #connection: string;
+  readonly #store: CredentialStore;
+  readonly #http: OAuthHttp;
+  readonly #refresher: TokenRefresher;
+  readonly #attempts: SignInAttempts;
+  readonly #stepUps = new StepUps();
+  readonly #command: string;
+  #current: StoredConnection | undefined;
+  #value: string | undefined;
+  #stamp: string | undefined;
+  #lookedAt = 0;
+  /** Where the token in use comes from, and whether the server has ever taken it. */
+  #origin: Origin = 'stored';
+  #wasAccepted = false;
+  #refreshing: { since: number; done: Promise<Refreshed> } | undefined;
+  #recovering: Promise<Recovery> | undefined;
+  #signIn: PendingSignIn | undefined;
+  #challenge: { resourceMetadata?: string | undefined; scope?: string | undefined } = {};
+  #watch: NodeJS.Timeout | undefined;
+  #restUntil = 0;
+
+  /**
+   * @param folder where `store` is, for the process that signs in
+   * @throws DrawbridgeError `credential-store`
+   */
+  constructor(settings: Settings, folder: string, store: CredentialStore, log: Logger) {
+    this.#settings = settings;
+    this.#folder = folder;
+    this.#log = log;
+    const { url, signIn, network } = settings;
+    this.#connection = connectionId(url.href, signIn.profile);
+    this.#store = store;
+    this.#http = new OAuthHttp(url, network);
+    this.#refresher = new TokenRefresher(this.#store, this.#http, this.#connection, signIn.clientSecret, log);
+    this.#attempts = new SignInAttempts(this.#store, this.#connection);
+    this.#command = loginCommand(settings);
+    if (signIn.clientSecret !== undefined) log.protect(signIn.clientSecret);
+    this.#load();
+  }
+
+  get signIn(): SignIn | undefined {
+    return this.#signIn;
+  }
+
+  credential(): string | undefined | Promise<string | undefined> {
+    this.#look();
+    if (!this.#current) return undefined;
+    const { record } = this.#current;
+    const age = ageOf(record, Date.now());
+    if (age === 'fresh' || record.refreshToken === undefined) return this.#value;
+    const refreshed = this.#refresh(undefined);
+    // It still works: nobody waits for the next one.
+    return age === 'due' ? this.#value : this.#settle(refreshed);
+  }
+
+  accepted(used: string | undefined): void {
+    if (used === this.#value) this.#wasAccepted = true;
+  }
+
+  async challenged(challenge: Challenge): Promise<DrawbridgeError | undefined> {
+    const { status, header, used, error, mayAskUser } = challenge;
+    const said = bearerChallenge(header);
+    if (status === 403) {
+      if (said.error !== 'insufficient_scope' || used === undefined) return error;
+      if (used !== this.#value) return undefined;
+      return mayAskUser ? this.#stepUp(said.scope, error) : error;
+    }
+    if (used !== this.#value && this.#value !== undefined) return undefined;
+    this.#challenge = { resourceMetadata: said.resourceMetadata, scope: said.scope };
+    this.#recovering ??= this.#recover(used, said.resourceMetadata).finally(() => {
+      this.#recovering = undefined;
+    });
+    const recovery = await this.#recovering;
+    if (recovery === 'renewed') return undefined;
+    if (recovery instanceof DrawbridgeError) return recovery;
+    if (!mayAskUser) return error;
+    return this.#ask(unite(this.#current?.record.requestedScope, undefined));
+  }
+
+  beginSignIn(): SignIn {
+    return this.#begin(this.#current?.record.requestedScope);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#watch);
+    this.#signIn?.leave();
+    // A token that was rotated must be on the disk, or the next start has a spent one [65].
+    if (this.#refreshing) await Promise.race([this.#refreshing.done, sleep(STORED_SOON)]);
+  }
+
+  // ---- what is stored --------------------------------------------------------------------------------------------
+
+  /** Takes the latest credentials of this connection from the store. @returns whether they are others than before */
+  #load(issuer?: string): boolean {
+    const { url, signIn } = this.#settings;
+    const all = findConnections(this.#store, url.href, signIn.profile).filter(
+      ({ record }) =>
+        (signIn.clientId === undefined || record.client.id === signIn.clientId) &&
+        (signIn.issuer === undefined || record.issuer === signIn.issuer) &&
+        (issuer === undefined || record.issuer === issuer),
+    );
+    const [latest] = all;
+    this.#stamp = latest && this.#store.stamp('connection', latest.id);
+    const before = this.#value;
+    this.#use(latest, 'stored');
+    return this.#value !== undefined && this.#value !== before;
+  }
+
+  #use(stored: StoredConnection | undefined, origin: Origin): void {
+    const value = stored && `Bearer ${stored.record.accessToken}`;
+    this.#current = stored;
+    if (value === this.#value) return;
+    this.#value = value;
+    this.#origin = origin;
+    this.#wasAccepted = false;
+    if (!stored) return;
+    const { accessToken, refreshToken, client } = stored.record;
+    for (const secret of [accessToken, refreshToken, client.secret]) if (secret) this.#log.protect(secret);
+  }
+
+  /** Whether another process has stored or removed credentials; a look at the file's date, once a second at most. */
+  #look(): void {
+    const now = performance.now();
+    if (now - this.#lookedAt < LOOK_EVERY || !this.#current) return;
+    this.#lookedAt = now;
+    try {
+      if (this.#store.stamp('connection', this.#current.id) !== this.#stamp) this.#load();
+    } catch (error) {
+      this.#log.warn('stored credentials not read', { reason: asDrawbridgeError(error).reason });
+    }
+  }
+
+  // ---- refresh ---------------------------------------------------------------------------------------------------
+
+  #refresh(refused: string | undefined): { since: number; done: Promise<Refreshed> } {
+    const current = this.#current as StoredConnection;
+    this.#refreshing ??= {
+      since: performance.now(),
+      done: this.#refresher.refresh(current, refused).then((result) => {
+        this.#refreshing = undefined;
+        if (result.kind === 'renewed') {
+          const isOurs = result.stored.record.accessToken !== current.record.accessToken;
+          this.#use(result.stored, isOurs ? 'refreshed' : 'stored');
+          this.#stamp = this.#store.stamp('connection', result.stored.id);
+        }
+        return result;
+      }),
+    };
+    return this.#refreshing;
+  }
+
+  /** Waits for a refresh, but not for ever. */
+  async #settle(refreshing: { since: number; done: Promise<Refreshed> }): Promise<string | undefined> {
+    const result = await this.#patiently(refreshing);
+    if (result.kind === 'renewed') return this.#value;
+    if (result.kind === 'failed') throw result.error;
+    this.#load();
+    // The server's challenge to a request without a token says how to go on.
+    return this.#current && ageOf(this.#current.record, Date.now()) !== 'expired' ? this.#value : undefined;
+  }
+
+  async #patiently({ since, done }: { since: number; done: Promise<Refreshed> }): Promise<Refreshed> {
+    // One that hangs already is awaited to its end: the next try must not overtake it.
+    const isOld = performance.now() - since > REFRESH_PATIENCE / 2;
+    const result = await Promise.race([done, sleep(isOld ? 2 * REFRESH_PATIENCE : REFRESH_PATIENCE)]);
+    if (!result) return { kind: 'failed', error: slow(this.#current) };
+    if (!isOld || result.kind !== 'failed' || !this.#current) return result;
+    return this.#patiently(this.#refresh(undefined));
+  }
+
+  // ---- 401 -------------------------------------------------------------------------------------------------------
+
+  /** What can be done without the user. */
+  async #recover(used: string | undefined, metadataUrl: string | undefined): Promise<Recovery> {
+    try {
+      if (this.#load() && this.#value !== used) return 'renewed';
+      const current = this.#current;
+      if (!current || used === undefined) return 'sign-in';
+      const issuer = await this.#issuerNow(metadataUrl, current);
+      if (issuer !== current.record.issuer) {
+        // Nothing of the old issuer's goes to the new one [27]; there may be credentials of an earlier time.
+        this.#log.warn('the server now names another authorization server', { host: new URL(issuer).host });
+        return this.#load(issuer) && this.#value !== used ? 'renewed' : 'sign-in';
+      }
+      if (this.#origin === 'signed-in' && !this.#wasAccepted) return this.#uselessToken();
+      if (this.#origin === 'refreshed' && !this.#wasAccepted) return 'sign-in';
+      if (current.record.refreshToken === undefined) return 'sign-in';
+      const result = await this.#patiently(this.#refresh(used.slice('Bearer '.length)));
+      if (result.kind === 'failed') return result.error;
+      return result.kind === 'renewed' ? 'renewed' : 'sign-in';
+    } catch (error) {
+      return asDrawbridgeError(error);
+    }
+  }
+
+  /** The issuer that the server names at this challenge (MCP 2026-07-28, Authorization Server Binding). */
+  async #issuerNow(metadataUrl: string | undefined, { record }: StoredConnection): Promise<string> {
+    const { signIn, url } = this.#settings;
+    if (signIn.issuer !== undefined) return record.issuer;
+    try {
+      const resource = await new Discovery(this.#http, url).protectedResource(metadataUrl, signIn.resource);
+      const named = resource?.authorizationServers;
+      return named === undefined || named.includes(record.issuer) ? record.issuer : (named[0] as string);
+    } catch (error) {
+      // Its own token endpoint is the only place where the refresh token goes, whatever the metadata would have said.
+      this.#log.info('metadata not read', { reason: asDrawbridgeError(error).reason });
+      return record.issuer;
+    }
+  }
+
+  #uselessToken(): DrawbridgeError {
+    const { host } = this.#settings.url;
+    return new DrawbridgeError(
+      'unauthorized',
+      `${host} refuses the very token that the sign-in has just given; it may be for another audience (see --resource) or lack a permission (--scope).`,
+      { status: 401 },
+    );
+  }
+
+  // ---- step-up ---------------------------------------------------------------------------------------------------
+
+  /** More scopes are needed (MCP 2025-11-25, Step-Up Authorization Flow). */
+  async #stepUp(scope: string | undefined, error: DrawbridgeError): Promise<DrawbridgeError | undefined> {
+    const { requestedScope, scope: granted } = (this.#current as StoredConnection).record;
+    const wanted = unite(requestedScope, granted, scope);
+    const isPointless =
+      this.#settings.signIn.scope !== undefined ||
+      scope === undefined ||
+      covers(unite(requestedScope, granted), scope) ||
+      !this.#stepUps.mayTry(scope);
+    if (isPointless) return insufficient(this.#settings.url, scope, error);
+    this.#challenge = { scope };
+    const failure = await this.#ask(wanted);
+    if (failure) this.#stepUps.refuse(scope);
+    return failure;
+  }
+
+  // ---- sign-in ---------------------------------------------------------------------------------------------------
+
+  /** Asks the user, unless that has just been done in vain: the next one to ask is the user. */
+  async #ask(earlierScope: string | undefined): Promise<DrawbridgeError | undefined> {
+    if (this.#signIn) return this.#signIn.settled;
+    if (performance.now() < this.#restUntil) return neededError(this.#settings.url, this.#command);
+    const unready = this.#attempts.unreadySince(Date.now() - UNREADY_FOR);
+    return unready ?? this.#begin(earlierScope).settled;
+  }
+
+  #begin(earlierScope: string | undefined): PendingSignIn {
+    if (this.#signIn) return this.#signIn;
+    const { signIn } = this.#settings;
+    const before = this.#value;
+    const task = createTask(this.#settings, this.#folder, {
+      challenge: this.#challenge,
+      earlierScope,
+      replaces: this.#current?.record.signedInAt,
+      opensWindow: signIn.browser && !this.clientOpensLinks,
+      isRequested: false,
+    });
+    const pending = new PendingSignIn({
+      task,
+      connection: this.#connection,
+      store: this.#store,
+      attempts: this.#attempts,
+      isDone: () => this.#hasOthers(before),
+      command: this.#command,
+      log: this.#log,
+    });
+    this.#signIn = pending;
+    clearInterval(this.#watch);
+    void pending.settled.then((failure) => this.#ended(failure, before));
+    this.listener?.signInStarted(pending);
+    return pending;
+  }
+
+  #ended(failure: DrawbridgeError | undefined, before: string | undefined): void {
+    this.#signIn = undefined;
+    if (failure) {
+      this.#log.warn('not signed in', { reason: failure.reason });
+      if (/^sign-in-(refused|timeout)$/.test(failure.reason)) this.#restUntil = performance.now() + REST;
+      this.#watchForOthers(before);
+      return;
+    }
+    this.#load();
+    this.#origin = 'signed-in';
+    this.listener?.signedIn();
+  }
+
+  /** A sign-in in a terminal is found while nobody asks for anything, too. */
+  #watchForOthers(before: string | undefined): void {
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => {
+      if (this.#signIn || !this.#hasOthers(before)) return;
+      clearInterval(this.#watch);
+      this.#load();
+      this.listener?.signedIn();
+    }, LOOK_EVERY);
+    this.#watch.unref();
+  }
+
+  #hasOthers(before: string | undefined): boolean {
+    const { url, signIn } = this.#settings;
+    const [latest] = findConnections(this.#store, url.href, signIn.profile);
+    return latest !== undefined && `Bearer ${latest.record.accessToken}` !== before;
+  }
+}
+
+type Origin = 'stored' | 'refreshed' | 'signed-in';
+
+/** What came of a challenge without the user: try again, ask the user, or tell the client. */
+type Recovery = 'renewed' | 'sign-in' | DrawbridgeError;
+
+function slow(current: StoredConnection | undefined): DrawbridgeError {
+  const host = current ? new URL(current.record.tokenEndpoint).host : 'The authorization server';
+  return new DrawbridgeError(
+    'timeout',
+    `${host} does not answer the renewal of the token; try again in a moment.`,
+  );
+}
+
+function insufficient(url: URL, scope: string | undefined, { details }: DrawbridgeError): DrawbridgeError {
+  const what = scope === undefined ? 'a permission' : `the permission "${scope.slice(0, 200)}"`;
+  return new DrawbridgeError(
+    'insufficient-scope',
+    `${url.host} wants ${what} for this, which your sign-in does not have; it may be that your account may not have it.`,
+    details,
+  );
+}

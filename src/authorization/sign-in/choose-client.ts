@@ -1,0 +1,146 @@
+import type { ClientIdentity, RegistrationRecord } from '../../credentials/record.ts';
+import { parseRegistrationRecord } from '../../credentials/record.ts';
+import { type CredentialStore, idOf } from '../../credentials/store.ts';
+import { DrawbridgeError } from '../../errors.ts';
+import type { OAuthHttp } from '../../platform/oauth-http.ts';
+import type { CallbackHost } from '../../settings.ts';
+import type { CallbackServer } from '../browser/callback-server.ts';
+import type { AuthorizationServerMetadata } from '../metadata.ts';
+import { chooseAuthMethod, isAlive, RegistrationRefused, register } from '../registration.ts';
+import { covers, unite } from '../scopes.ts';
+import { put } from '../stored-credentials.ts';
+import type { SignInTask } from './task.ts';
+
+/**
+ * The ports that a client ID metadata document lists besides the one without a port: many authorization servers compare
+ * redirects whole, though any port of a loopback address should do (RFC 8252 section 7.3).
+ */
+export const DOCUMENT_PORTS = [33418, 33419, 33420] as const;
+
+/** Who the sign-in is made as, and the loopback that is listened on for it. */
+export interface ChosenClient {
+  client: ClientIdentity;
+  callback: CallbackServer;
+  /** It was registered earlier, and may be forgotten by now. */
+  isCached: boolean;
+}
+
+export interface ClientChoice {
+  task: SignInTask;
+  http: OAuthHttp;
+  store: CredentialStore;
+  server: AuthorizationServerMetadata;
+  scope: string | undefined;
+  /** Listens on the loopback; throws where a port that was given is taken. */
+  listen: (host: CallbackHost, port: number) => Promise<CallbackServer>;
+}
+
+/**
+ * Chooses the client in the order of MCP 2025-11-25 (Client Registration Approaches): registered beforehand, client ID
+ * metadata document, dynamic registration. The loopback is bound first, so that what is registered is what is listened on.
+ *
+ * @param renews the registration that is kept is not to be used
+ * @param bound the loopback of an earlier try, which is used again
+ */
+export async function chooseClient(
+  choice: ClientChoice,
+  renews = false,
+  bound?: CallbackServer,
+): Promise<ChosenClient> {
+  const { task, server, listen } = choice;
+  const { signIn } = task;
+  const host = signIn.callback.host ?? '127.0.0.1';
+  const port = signIn.callback.port ?? 0;
+  if (signIn.clientId !== undefined) {
+    const secret = signIn.clientSecret;
+    const client: ClientIdentity = {
+      id: signIn.clientId,
+      source: 'configured',
+      authMethod: secret === undefined ? 'none' : chooseAuthMethod(server.tokenEndpointAuthMethods, true),
+      ...(secret !== undefined && { secret }),
+    };
+    return { client, callback: bound ?? (await listen(host, port)), isCached: false };
+  }
+  if (signIn.clientMetadataUrl !== undefined && server.takesMetadataDocuments && !renews) {
+    const client: ClientIdentity = {
+      id: signIn.clientMetadataUrl,
+      source: 'metadata-document',
+      authMethod: 'none',
+    };
+    const ports = port === 0 ? [...DOCUMENT_PORTS, 0] : [port];
+    return { client, callback: bound ?? (await listenOnFirst(listen, host, ports)), isCached: false };
+  }
+  return registeredClient(choice, renews, bound);
+}
+
+async function registeredClient(
+  choice: ClientChoice,
+  renews: boolean,
+  bound: CallbackServer | undefined,
+): Promise<ChosenClient> {
+  const { task, store, server, scope, listen } = choice;
+  const { host, port, path } = task.signIn.callback;
+  const id = idOf(
+    'registration',
+    server.issuer,
+    host ?? null,
+    port === undefined ? null : String(port),
+    path,
+  );
+  const stored = store.read<unknown>('client', id);
+  const kept = stored && parseRegistrationRecord(stored.value);
+  const isUsable =
+    kept && !renews && isAlive(kept) && (kept.scope === undefined || covers(kept.scope, scope));
+  if (isUsable) {
+    const redirect = new URL(kept.redirectUri);
+    const keptHost = redirect.hostname === 'localhost' ? 'localhost' : '127.0.0.1';
+    const callback = await listen(keptHost, Number(redirect.port)).catch(() => undefined);
+    if (callback?.redirectUri === kept.redirectUri) return { client: kept.client, callback, isCached: true };
+    await callback?.close();
+  }
+  const wanted = unite(kept?.scope, scope);
+  let callback = bound ?? (await listen(host ?? '127.0.0.1', port ?? 0));
+  let record: RegistrationRecord;
+  const registerFor = ({ redirectUri }: CallbackServer): Promise<RegistrationRecord> =>
+    register(
+      choice.http,
+      server,
+      redirectUri,
+      scope === undefined ? undefined : wanted,
+      new URL(task.server),
+    );
+  try {
+    record = await registerFor(callback);
+  } catch (error) {
+    // Some refuse the address and take the name (RFC 8252 section 8.3 has it the other way round).
+    const mayBeNamed =
+      host === undefined && !bound && error instanceof RegistrationRefused && error.isAboutRedirect;
+    await callback.close();
+    if (!mayBeNamed) throw error;
+    callback = await listen('localhost', port ?? 0);
+    try {
+      record = await registerFor(callback);
+    } catch (secondError) {
+      await callback.close();
+      throw secondError;
+    }
+  }
+  await put(store, 'client', id, record);
+  return { client: record.client, callback, isCached: false };
+}
+
+async function listenOnFirst(
+  listen: ClientChoice['listen'],
+  host: CallbackHost,
+  ports: readonly number[],
+): Promise<CallbackServer> {
+  let fault: unknown;
+  for (const port of ports) {
+    try {
+      return await listen(host, port);
+    } catch (error) {
+      fault = error;
+    }
+  }
+  throw fault ?? new DrawbridgeError('sign-in-refused', 'No port is free for the redirect.');
+}

@@ -1,0 +1,91 @@
+import type { StoredConnection } from '../../credentials/record.ts';
+import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
+import type { OAuthHttp } from '../../platform/oauth-http.ts';
+import { Discovery } from '../discovery.ts';
+import type { AuthorizationServerMetadata, ProtectedResourceMetadata } from '../metadata.ts';
+import { providerOf } from '../providers.ts';
+import type { SignInTask } from './task.ts';
+
+/** Of several authorization servers so many are tried. */
+const MAX_SERVERS = 3;
+
+/** Who authorizes for the server, and what the server says of itself. */
+export interface ChosenServer {
+  authorizationServer: AuthorizationServerMetadata;
+  resource: ProtectedResourceMetadata | undefined;
+}
+
+/**
+ * Finds the authorization server to sign in at: the one that the user named, else the one whose credentials are kept,
+ * else the first of the metadata's that can be used [25]; without metadata, the server's own origin (MCP 2025-03-26).
+ *
+ * @param known the credentials kept for this connection
+ * @throws DrawbridgeError where there is none that may be used, for the first reason found
+ */
+export async function chooseServer(
+  task: SignInTask,
+  http: OAuthHttp,
+  known: readonly StoredConnection[],
+): Promise<ChosenServer> {
+  const { signIn, challenge } = task;
+  const server = new URL(task.server);
+  const discovery = new Discovery(http, server);
+  const resource = await discovery.protectedResource(challenge.resourceMetadata, signIn.resource);
+  const named = signIn.issuer === undefined ? resource?.authorizationServers : [signIn.issuer];
+  if (!named) {
+    const authorizationServer = await discovery.legacyAuthorizationServer();
+    check(authorizationServer, task, known);
+    return { authorizationServer, resource };
+  }
+  const kept = new Set(known.map(({ record }) => record.issuer));
+  const order = [...named].sort((a, b) => Number(kept.has(b)) - Number(kept.has(a)));
+  let fault: DrawbridgeError | undefined;
+  for (const issuer of order.slice(0, MAX_SERVERS)) {
+    try {
+      const authorizationServer = await discovery.authorizationServer(issuer);
+      check(authorizationServer, task, known);
+      return { authorizationServer, resource };
+    } catch (error) {
+      fault ??= asDrawbridgeError(error);
+    }
+  }
+  throw fault ?? new DrawbridgeError('authorization-server', `${server.host} names no authorization server.`);
+}
+
+function check(
+  metadata: AuthorizationServerMetadata,
+  { signIn }: SignInTask,
+  known: readonly StoredConnection[],
+): void {
+  const { host } = new URL(metadata.issuer);
+  const provider = providerOf(metadata.issuer);
+  const methods = metadata.codeChallengeMethods;
+  // Without any metadata there is nothing that could list it (MCP 2025-11-25, Authorization Code Protection).
+  if (!metadata.isAssumed && !methods?.includes('S256') && !signIn.allowMissingPkce) {
+    const hint = provider?.pkceUnlisted
+      ? `${provider.name} does it all the same: give --allow-missing-pkce.`
+      : 'if you know that it does it all the same, give --allow-missing-pkce.';
+    throw new DrawbridgeError(
+      'sign-in-refused',
+      `${host} does not say that it protects the sign-in with PKCE (S256); ${hint}`,
+    );
+  }
+  const pinned = known.find(
+    ({ record: { client } }) => client.source === 'configured' && client.id === signIn.clientId,
+  )?.record.issuer;
+  if (pinned !== undefined && pinned !== metadata.issuer && signIn.issuer === undefined) {
+    throw new DrawbridgeError(
+      'sign-in-refused',
+      `The server now names another authorization server (${host}) than the one that your client belongs to (${new URL(pinned).host}); nothing was sent there. If it really has moved, give --issuer ${metadata.issuer}.`,
+    );
+  }
+  const canRegister =
+    metadata.registrationEndpoint !== undefined ||
+    (metadata.takesMetadataDocuments && signIn.clientMetadataUrl !== undefined);
+  if (signIn.clientId === undefined && !canRegister) {
+    throw new DrawbridgeError(
+      'sign-in-refused',
+      `${host} registers no clients by itself; register one there for the redirect http://127.0.0.1/callback and give it with --client-id.`,
+    );
+  }
+}

@@ -1,0 +1,341 @@
+import { type ConnectionRecord, connectionId, findConnections } from '../../credentials/record.ts';
+import type { CredentialStore } from '../../credentials/store.ts';
+import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+import { type OAuthAnswer, OAuthHttp } from '../../platform/oauth-http.ts';
+import { type CallbackReply, CallbackServer } from '../browser/callback-server.ts';
+import { openBrowser } from '../browser/open-browser.ts';
+import {
+  type AuthorizationRequest,
+  type AuthorizationResponse,
+  buildAuthorizationRequest,
+  exchangeCode,
+  processAuthorizationResponse,
+} from '../grants/authorization-code.ts';
+import { IssuerMemory, type Refusals } from '../issuer-memory.ts';
+import { invalidTargetError, omitsResource, providerOf } from '../providers.ts';
+import { canonicalResource } from '../resource.ts';
+import { selectScope } from '../scopes.ts';
+import { saveSignIn } from '../stored-credentials.ts';
+import { OAuthError } from '../token-endpoint.ts';
+import { SignInAttempts } from './attempts.ts';
+import { type ChosenClient, chooseClient } from './choose-client.ts';
+import { type ChosenServer, chooseServer } from './choose-server.ts';
+import type { SignInTask } from './task.ts';
+
+const PREFLIGHT_TIMEOUT = 5_000;
+const STORE_CHECK = 1_000;
+/** What can be repaired by another round through the same browser tab is repaired so often at the most. */
+const MAX_ROUNDS = 3;
+
+export interface SignInOptions {
+  task: SignInTask;
+  store: CredentialStore;
+  env: NodeJS.ProcessEnv;
+  log: Logger;
+  /** Ends it: the user has declined, a signal came. Its reason, a DrawbridgeError, is what is thrown. */
+  signal: AbortSignal;
+  /** Everything is ready for the user; called again where the window is opened later. */
+  onLink: (url: string, windowOpened: boolean, why?: string) => void;
+  /** Called with a function that takes the redirect as the user pasted it; gives what to tell the user. */
+  onReady?: (paste: (url: string) => Promise<CallbackReply>) => void;
+}
+
+/**
+ * Signs the user in through the browser with the authorization code grant: bind, build, open, check, exchange, store
+ * (RFC 6749 section 4.1, RFC 8252, RFC 7636). The caller holds the gate.
+ *
+ * @returns the record as it was stored
+ * @throws DrawbridgeError with what went wrong and what to do
+ */
+export async function runSignIn(options: SignInOptions): Promise<ConnectionRecord> {
+  const flow = new SignInFlow(options);
+  try {
+    return await flow.run();
+  } finally {
+    await flow.close();
+  }
+}
+
+class SignInFlow {
+  readonly #options: SignInOptions;
+  readonly #http: OAuthHttp;
+  readonly #server: URL;
+  readonly #attempts: SignInAttempts;
+  readonly #startedAt = Date.now();
+  #chosen!: ChosenServer;
+  #memory!: IssuerMemory;
+  #refusals!: Refusals;
+  #client!: ChosenClient;
+  #request!: AuthorizationRequest;
+  /** The answer to the present request has come; a second one is none. */
+  #isAnswered = false;
+  #isPresented = false;
+  #rounds = 1;
+  readonly #finished: Promise<ConnectionRecord>;
+  #finish!: (record: ConnectionRecord) => void;
+  #fail!: (error: DrawbridgeError) => void;
+
+  constructor(options: SignInOptions) {
+    const { task, store, env } = options;
+    this.#options = options;
+    this.#server = new URL(task.server);
+    this.#http = new OAuthHttp(this.#server, { ...task.network, env });
+    this.#attempts = new SignInAttempts(store, connectionId(task.server, task.signIn.profile));
+    this.#finished = new Promise((resolve, reject) => {
+      this.#finish = resolve;
+      this.#fail = reject;
+    });
+    this.#finished.catch(() => {});
+  }
+
+  async run(): Promise<ConnectionRecord> {
+    const { task, signal } = this.#options;
+    signal.throwIfAborted();
+    const onAbort = (): void => this.#fail(asDrawbridgeError(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    // Proves that the store can be written before the user is asked for anything [66].
+    await this.#attempts.begin(false);
+    let timer: NodeJS.Timeout | undefined;
+    const watch = setInterval(() => this.#lookForOthers(), STORE_CHECK);
+    try {
+      await Promise.race([this.#prepare(), this.#finished]);
+      timer = setTimeout(() => this.#fail(this.#timedOut()), task.signIn.timeout);
+      this.#isPresented = true;
+      await this.#present();
+      const record = await this.#finished;
+      await this.#attempts.end('done');
+      return record;
+    } catch (error) {
+      const failure = asDrawbridgeError(error);
+      const ending = this.#endingOf(failure);
+      await this.#attempts.end(ending, failure).catch(() => {});
+      throw failure;
+    } finally {
+      clearTimeout(timer);
+      clearInterval(watch);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #endingOf({ reason }: DrawbridgeError): Parameters<SignInAttempts['end']>[0] {
+    if (!this.#isPresented) return 'unready';
+    if (reason === 'sign-in-timeout') return 'ignored';
+    return reason === 'sign-in-refused' ? 'refused' : 'failed';
+  }
+
+  async close(): Promise<void> {
+    await (this.#client as ChosenClient | undefined)?.callback.close();
+  }
+
+  async #prepare(): Promise<void> {
+    const { task, store } = this.#options;
+    const known = findConnections(store, task.server, task.signIn.profile);
+    this.#chosen = await chooseServer(task, this.#http, known);
+    const { issuer } = this.#chosen.authorizationServer;
+    this.#memory = new IssuerMemory(store, issuer, task.server);
+    this.#refusals = this.#memory.read();
+    await this.#chooseClient(false);
+    await this.#build();
+    if (this.#client.isCached && (await this.#isForgotten())) {
+      this.#options.log.info('client registration is no longer known, registering anew');
+      await this.#chooseClient(true);
+      await this.#build();
+    }
+  }
+
+  async #chooseClient(renews: boolean): Promise<void> {
+    const { task, store } = this.#options;
+    const before = renews ? this.#client.callback : undefined;
+    this.#client = await chooseClient(
+      {
+        task,
+        store,
+        http: this.#http,
+        server: this.#chosen.authorizationServer,
+        scope: this.#scope(),
+        listen: (host, port) =>
+          CallbackServer.listen({
+            host,
+            port,
+            path: task.signIn.callback.path,
+            onCallback: (parameters) => this.#receive(parameters),
+          }),
+      },
+      renews,
+      before,
+    );
+  }
+
+  async #build(): Promise<void> {
+    const { authorizationServer } = this.#chosen;
+    this.#request = await buildAuthorizationRequest(
+      this.#http,
+      {
+        server: authorizationServer,
+        client: this.#client.client,
+        redirectUri: this.#client.callback.redirectUri,
+        scope: this.#scope(),
+        resource: this.#resource(),
+      },
+      {
+        ...providerOf(authorizationServer.issuer)?.authorizeParams,
+        ...this.#options.task.signIn.authorizeParams,
+      },
+    );
+    this.#isAnswered = false;
+  }
+
+  #scope(): string | undefined {
+    const { task } = this.#options;
+    const { authorizationServer, resource } = this.#chosen;
+    const scope = selectScope({
+      explicit: task.signIn.scope,
+      challenge: task.challenge.scope,
+      resource: resource?.scopes,
+      earlier: task.earlierScope,
+      authorizationServer: authorizationServer.scopes,
+    });
+    if (task.signIn.scope !== undefined || scope !== this.#refusals.scope) return scope;
+    return task.challenge.scope === scope ? undefined : task.challenge.scope;
+  }
+
+  #resource(): string | null {
+    const { signIn } = this.#options.task;
+    if (signIn.resource !== undefined) return signIn.resource;
+    const resource = this.#chosen.resource?.resource ?? canonicalResource(this.#server);
+    const isLeftOut =
+      this.#refusals.resource ||
+      omitsResource(providerOf(this.#chosen.authorizationServer.issuer), this.#scope());
+    return isLeftOut ? null : resource;
+  }
+
+  /**
+   * Asks for the authorization page once without the user: a server that has pruned our registration shows an error
+   * page there, from which nobody gets on.
+   */
+  async #isForgotten(): Promise<boolean> {
+    const { url, redirectUri, server } = this.#request;
+    if (server.requiresPushedRequests) return false; // the pushed request has been accepted
+    let answer: OAuthAnswer;
+    try {
+      answer = await this.#http.request(new URL(url), { method: 'GET', timeout: PREFLIGHT_TIMEOUT });
+    } catch {
+      return false;
+    }
+    const { status, headers } = answer;
+    if ([400, 401, 403, 404, 422].includes(status)) return true;
+    if (!headers.location?.startsWith(redirectUri)) return false;
+    const error = new URL(headers.location).searchParams.get('error') ?? '';
+    return error === 'invalid_client' || error === 'unauthorized_client';
+  }
+
+  async #present(): Promise<void> {
+    const { task, env, onLink, onReady } = this.#options;
+    const { url } = this.#request;
+    onReady?.((pasted) => this.#paste(pasted));
+    const isAllowed = task.isRequested || this.#attempts.mayOpenWindow;
+    if (!task.opensWindow || !isAllowed) {
+      const why = task.opensWindow ? 'too many windows were opened for this connection lately' : undefined;
+      return onLink(url, false, why);
+    }
+    await this.#attempts.begin(true);
+    const { opened, why } = await openBrowser(url, env);
+    onLink(url, opened, opened ? undefined : why);
+  }
+
+  /** A callback of the loopback, or pasted. @returns what the browser is shown */
+  async #receive(parameters: URLSearchParams): Promise<CallbackReply> {
+    const response = this.#isAnswered ? undefined : processAuthorizationResponse(parameters, this.#request);
+    if (!response) return { kind: 'ignored' };
+    this.#isAnswered = true;
+    try {
+      return await this.#conclude(response);
+    } catch (error) {
+      const failure = asDrawbridgeError(error);
+      this.#fail(failure);
+      const page = failure.reason === 'sign-in-refused' ? 'refused-by-user' : 'failed';
+      return { kind: 'page', page, facts: this.#facts() };
+    }
+  }
+
+  async #conclude(response: AuthorizationResponse): Promise<CallbackReply> {
+    if ('error' in response)
+      return this.#repair(response.error, response.description, this.#refusalOf(response));
+    const { task, store } = this.#options;
+    try {
+      const tokens = await exchangeCode(this.#http, this.#request, response.code);
+      this.#finish(await saveSignIn(store, task, this.#request, tokens));
+      return { kind: 'page', page: 'signed-in', facts: this.#facts() };
+    } catch (error) {
+      if (error instanceof OAuthError) return this.#repair(error.code, error.description, error);
+      throw error;
+    }
+  }
+
+  /** Another round in the same tab, where what was refused can be left out or made anew; once for each. */
+  async #repair(code: string, description: string, refusal: DrawbridgeError): Promise<CallbackReply> {
+    const { signIn } = this.#options.task;
+    const { scope, resource } = this.#request;
+    if (this.#rounds >= MAX_ROUNDS) throw refusal;
+    if (invalidTargetError(code, description) && resource !== null && signIn.resource === undefined) {
+      this.#refusals = { ...this.#refusals, resource: true };
+      await this.#memory.remember(this.#refusals);
+    } else if (
+      code === 'invalid_scope' &&
+      scope !== undefined &&
+      scope !== this.#refusals.scope &&
+      signIn.scope === undefined
+    ) {
+      if (this.#refusals.scope !== undefined) throw refusal;
+      this.#refusals = { ...this.#refusals, scope };
+      await this.#memory.remember(this.#refusals);
+    } else if (/^(invalid|unauthorized)_client$/.test(code) && this.#client.isCached) {
+      await this.#chooseClient(true);
+    } else {
+      throw refusal;
+    }
+    this.#rounds++;
+    this.#options.log.info('the authorization server refused a part, asking again', {
+      error: displayText(code, 64),
+    });
+    await this.#build();
+    return { kind: 'redirect', url: this.#request.url };
+  }
+
+  #refusalOf({ error, description }: { error: string; description: string }): DrawbridgeError {
+    const { host } = new URL(this.#request.server.issuer);
+    if (error === 'access_denied')
+      return new DrawbridgeError('sign-in-refused', `The sign-in at ${host} was declined.`);
+    const said = `${displayText(error, 64)}${description && ` (${displayText(description)})`}`;
+    return new DrawbridgeError('authorization-server', `${host} did not grant the sign-in: ${said}.`);
+  }
+
+  async #paste(pasted: string): Promise<CallbackReply> {
+    const text = pasted.trim();
+    const query = URL.canParse(text)
+      ? new URL(text).searchParams
+      : new URLSearchParams(text.replace(/^\?/, ''));
+    return this.#receive(query);
+  }
+
+  #facts(): { server: string; issuer: string } {
+    return { server: this.#server.host, issuer: new URL(this.#request.server.issuer).host };
+  }
+
+  /** Somebody may sign in in a terminal meanwhile. */
+  #lookForOthers(): void {
+    const { store, task } = this.#options;
+    const [latest] = findConnections(store, task.server, task.signIn.profile);
+    if (latest && latest.record.signedInAt > this.#startedAt && !this.#isAnswered)
+      this.#finish(latest.record);
+  }
+
+  #timedOut(): DrawbridgeError {
+    const { task } = this.#options;
+    return new DrawbridgeError(
+      'sign-in-timeout',
+      `Nobody finished the sign-in to ${this.#server.host} within ${task.signIn.timeout / 1000} s.`,
+    );
+  }
+}

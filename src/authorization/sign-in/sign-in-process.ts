@@ -1,0 +1,106 @@
+import { connectionId, findConnections } from '../../credentials/record.ts';
+import { CredentialStore } from '../../credentials/store.ts';
+import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
+import { Logger } from '../../logger.ts';
+import { openBrowser } from '../browser/open-browser.ts';
+import { loginCommand } from './command.ts';
+import { runSignIn } from './run-sign-in.ts';
+import { SIGN_IN_GATE, type SignInEvent, type SignInTask } from './task.ts';
+
+/**
+ * The process that signs in for a bridge and outlives it: a client that gives up waiting kills its bridge, and what the
+ * user does in the browser then must not be lost (DESIGN rule 4). The task comes as a line on stdin, events go to stdout
+ * as lines; stdin also brings `open` and `cancel`, and its end says that the bridge is gone.
+ *
+ * @returns the exit code
+ */
+export async function runSignInProcess(): Promise<number> {
+  const abort = new AbortController();
+  const end = (message: string): void => abort.abort(new DrawbridgeError('sign-in-refused', message));
+  let isAlone = false;
+  let link: string | undefined;
+  process.stdout.on('error', () => {}); // the bridge has gone
+  const tell = (event: SignInEvent): void => {
+    if (!isAlone) process.stdout.write(`${JSON.stringify(event)}\n`);
+  };
+  const task = await readTask(
+    (line) => {
+      if (line === 'cancel') end('The sign-in was declined.');
+      else if (line === 'open' && link !== undefined) void openBrowser(link, process.env);
+    },
+    () => {
+      isAlone = true;
+      // Nothing has been shown to the user yet: whoever comes next begins anew.
+      if (link === undefined) end('The client has gone.');
+    },
+  );
+  if (!task) return 1;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => end('The sign-in was ended.'));
+
+  const store = CredentialStore.open(task.folder);
+  try {
+    const connection = connectionId(task.server, task.signIn.profile);
+    const gate = await store.lock(SIGN_IN_GATE, 0);
+    if (!gate) {
+      tell({ event: 'busy' });
+      return 0;
+    }
+    try {
+      const [latest] = findConnections(store, task.server, task.signIn.profile);
+      // Another process may have been quicker between the bridge's look and the gate.
+      if (!latest || latest.record.signedInAt <= (task.replaces ?? 0)) {
+        await runSignIn({
+          task,
+          store,
+          env: process.env,
+          log: new Logger({ level: 'error', format: 'text' }, async () => () => {}),
+          signal: abort.signal,
+          onLink: (url, windowOpened, why) => {
+            link = url;
+            gate.announce({ connection, link: url, windowOpened });
+            tell({ event: 'link', url, windowOpened, why });
+          },
+        });
+      }
+      tell({ event: 'done' });
+    } finally {
+      await gate.release();
+    }
+    return 0;
+  } catch (error) {
+    const { reason, message } = asDrawbridgeError(error);
+    const isUsers = reason === 'sign-in-refused' || reason === 'sign-in-timeout';
+    const hint =
+      isUsers && !message.includes('--')
+        ? ` To sign in, run: ${loginCommand({ url: new URL(task.server), signIn: task.signIn })}`
+        : '';
+    tell({ event: 'failed', reason, message: message + hint });
+    return 1;
+  }
+}
+
+/** @returns the first line as a task; undefined where stdin ends without one */
+function readTask(onLine: (line: string) => void, onEnd: () => void): Promise<SignInTask | undefined> {
+  return new Promise((resolve) => {
+    let text = '';
+    let hasTask = false;
+    process.stdin.setEncoding('utf8');
+    process.stdin.on('data', (chunk: string) => {
+      text += chunk;
+      const lines = text.split('\n');
+      text = lines.pop() ?? '';
+      for (const line of lines) {
+        if (hasTask) onLine(line);
+        else resolve(JSON.parse(line) as SignInTask);
+        hasTask = true;
+      }
+    });
+    const end = (): void => {
+      resolve(undefined);
+      onEnd();
+    };
+    process.stdin.on('end', end);
+    process.stdin.on('error', end);
+  });
+}

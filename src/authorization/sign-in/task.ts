@@ -1,0 +1,58 @@
+import type { JsonValue } from '../../jsonrpc.ts';
+import type { NetworkSettings, Settings, SignInSettings } from '../../settings.ts';
+
+/** What a sign-in is to reach: handed over to the process that does it, as JSON. */
+export interface SignInTask {
+  /** The MCP server's URL. */
+  server: string;
+  network: Omit<NetworkSettings, 'env'>;
+  signIn: SignInSettings;
+  /** Folder of the credential store. */
+  folder: string;
+  /** `resource_metadata` and `scope` of the challenge that made it necessary. */
+  challenge: { resourceMetadata?: string | undefined; scope?: string | undefined };
+  /** Scopes that were asked for before and are to be asked for again. */
+  earlierScope: string | undefined;
+  /** When the credentials were given that are to be replaced, epoch milliseconds: newer ones are as good. */
+  replaces: number | undefined;
+  /** Whether a window may be opened: not where the client opens the link, nor with `--no-browser`. */
+  opensWindow: boolean;
+  /** A person has run `login`: the limits on windows do not hold. */
+  isRequested: boolean;
+}
+
+/** What the sign-in tells on its way. */
+export type SignInEvent =
+  /** Everything is ready for the user. `why`: no window was opened, for this reason. */
+  | { event: 'link'; url: string; windowOpened: boolean; why?: string | undefined }
+  | { event: 'done' }
+  | { event: 'failed'; reason: string; message: string }
+  /** Another process is signing in at the moment. */
+  | { event: 'busy' };
+
+/** What every bridge of the user's may know about the sign-in that holds the gate. */
+export interface Announcement {
+  connection: string;
+  link: string;
+  windowOpened: boolean;
+}
+
+/** The lock that one sign-in on this machine holds, so that there is one window at a time [57, 70]. */
+export const SIGN_IN_GATE = 'sign-in';
+
+export function createTask(
+  settings: Settings,
+  folder: string,
+  rest: Pick<SignInTask, 'challenge' | 'earlierScope' | 'replaces' | 'opensWindow' | 'isRequested'>,
+): SignInTask {
+  const { env: _env, ...network } = settings.network;
+  return { server: settings.url.href, network, signIn: settings.signIn, folder, ...rest };
+}
+
+/** @returns undefined where the holder of the gate has announced nothing yet, or something else */
+export function readAnnouncement(value: JsonValue | undefined): Announcement | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const { connection, link, windowOpened } = value;
+  if (typeof connection !== 'string' || typeof link !== 'string') return undefined;
+  return { connection, link, windowOpened: windowOpened === true };
+}

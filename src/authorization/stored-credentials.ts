@@ -1,0 +1,79 @@
+import {
+  type ConnectionRecord,
+  connectionFileId,
+  connectionId,
+  findConnections,
+} from '../credentials/record.ts';
+import { type CredentialStore, GenerationConflict, type Kind } from '../credentials/store.ts';
+import { DrawbridgeError } from '../errors.ts';
+import type { AuthorizationRequest } from './grants/authorization-code.ts';
+import type { SignInTask } from './sign-in/task.ts';
+import type { TokenSet } from './token-endpoint.ts';
+
+/** How long a record's lock is waited for, in milliseconds: a refresh may hold it so long. */
+export const LOCK_PATIENCE = 40_000;
+
+/** The lock around reading, renewing and writing the credentials of a connection [57]. */
+export function recordLock(connection: string): string {
+  return `record:${connection}`;
+}
+
+/**
+ * Stores what a sign-in has given, and removes what it replaces. Credentials of another issuer are kept: the server may
+ * name that one again [27].
+ *
+ * @throws DrawbridgeError `credential-store`
+ */
+export async function saveSignIn(
+  store: CredentialStore,
+  { server, signIn }: SignInTask,
+  request: AuthorizationRequest,
+  tokens: TokenSet,
+): Promise<ConnectionRecord> {
+  const now = Date.now();
+  const record: ConnectionRecord = {
+    schema: 1,
+    server,
+    profile: signIn.profile,
+    issuer: request.server.issuer,
+    resource: request.resource,
+    client: request.client,
+    tokenEndpoint: request.server.tokenEndpoint,
+    tokenType: 'Bearer',
+    accessToken: tokens.accessToken,
+    signedInAt: now,
+    obtainedAt: now,
+    ...(request.server.revocationEndpoint && { revocationEndpoint: request.server.revocationEndpoint }),
+    ...(tokens.refreshToken !== undefined && { refreshToken: tokens.refreshToken }),
+    ...(tokens.expiresIn !== undefined && { expiresAt: now + tokens.expiresIn * 1000 }),
+    ...(request.scope !== undefined && { requestedScope: request.scope }),
+    // What was granted is what was asked for, where nothing else is said (RFC 6749 section 5.1).
+    ...((tokens.scope ?? request.scope) !== undefined && { scope: tokens.scope ?? request.scope }),
+  };
+  const lock = await store.lock(recordLock(connectionId(server, signIn.profile)), LOCK_PATIENCE);
+  if (!lock)
+    throw new DrawbridgeError('credential-store', 'Another process holds the credentials; try again.');
+  try {
+    const id = connectionFileId(record);
+    await put(store, 'connection', id, record);
+    for (const old of findConnections(store, server, signIn.profile)) {
+      if (old.id !== id && old.record.issuer === record.issuer) await store.delete('connection', old.id);
+    }
+  } finally {
+    await lock.release();
+  }
+  return record;
+}
+
+/** Writes a record whatever generation it replaces: the last word counts. */
+export async function put<T>(store: CredentialStore, kind: Kind, id: string, value: T): Promise<number> {
+  let expected = store.read(kind, id)?.generation ?? 0;
+  for (let tries = 0; ; tries++) {
+    try {
+      return await store.write(kind, id, value, expected);
+    } catch (error) {
+      if (!(error instanceof GenerationConflict) || tries >= 5) throw error;
+      expected = error.found;
+    }
+  }
+}

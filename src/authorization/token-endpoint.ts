@@ -1,0 +1,113 @@
+import type { ClientIdentity } from '../credentials/record.ts';
+import { DrawbridgeError, displayText } from '../errors.ts';
+import type { OAuthAnswer, OAuthHttp } from '../platform/oauth-http.ts';
+
+/** An authorization server's own refusal (RFC 6749 section 5.2). */
+export class OAuthError extends DrawbridgeError {
+  /** `error`, e.g. `invalid_grant`; empty where the answer was no OAuth error. */
+  readonly code: string;
+  readonly status: number;
+  readonly description: string;
+
+  /** @param what what was refused, e.g. "the refresh" */
+  constructor(what: string, host: string, { status, json }: Pick<OAuthAnswer, 'status' | 'json'>) {
+    const code = typeof json?.error === 'string' && /^[\x20-\x7e]{1,64}$/.test(json.error) ? json.error : '';
+    const description = typeof json?.error_description === 'string' ? json.error_description : '';
+    const detail = code ? `: ${code}${description && ` (${displayText(description)})`}` : ` (HTTP ${status})`;
+    super('authorization-server', `${host} refused ${what}${detail}.`, { status });
+    this.code = code;
+    this.status = status;
+    this.description = description;
+  }
+
+  /** Whether the same request may succeed a little later. */
+  get isPassing(): boolean {
+    return (
+      this.status >= 500 ||
+      this.status === 429 ||
+      this.code === 'server_error' ||
+      this.code === 'temporarily_unavailable'
+    );
+  }
+}
+
+/** What a token endpoint gave (RFC 6749 section 5.1). */
+export interface TokenSet {
+  accessToken: string;
+  /** Seconds, 1 to 31,536,000; undefined where none was given that makes sense [34]. */
+  expiresIn: number | undefined;
+  refreshToken: string | undefined;
+  scope: string | undefined;
+}
+
+const MAX_TOKEN = 16 * 1024;
+const YEAR = 31_536_000;
+
+/**
+ * Asks a token endpoint; the client proves who it is in the way that it was registered with.
+ *
+ * @param parameters `grant_type` and what goes with it
+ * @param timeout milliseconds
+ * @throws OAuthError, NoAnswer, or DrawbridgeError `authorization-server` for an answer that can't be used
+ */
+export async function requestToken(
+  http: OAuthHttp,
+  endpoint: string,
+  client: ClientIdentity,
+  parameters: Readonly<Record<string, string>>,
+  timeout: number,
+): Promise<TokenSet> {
+  const answer = await postForm(http, endpoint, client, parameters, timeout);
+  if (answer.status !== 200 || !answer.json || answer.json.error !== undefined) {
+    const what = parameters.grant_type === 'refresh_token' ? 'to renew the token' : 'the sign-in';
+    throw new OAuthError(what, new URL(endpoint).host, answer);
+  }
+  return parseTokenSet(answer.json, new URL(endpoint).host);
+}
+
+/** Sends a form with the client's authentication (RFC 6749 section 2.3.1), for the endpoints that want it. */
+export function postForm(
+  http: OAuthHttp,
+  endpoint: string,
+  client: ClientIdentity,
+  parameters: Readonly<Record<string, string>>,
+  timeout: number,
+): Promise<OAuthAnswer> {
+  const form = new URLSearchParams(parameters);
+  const headers: Record<string, string> = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  if (client.authMethod === 'client_secret_basic' && client.secret !== undefined) {
+    const pair = `${formEncode(client.id)}:${formEncode(client.secret)}`;
+    headers.Authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
+  } else {
+    form.set('client_id', client.id);
+    if (client.authMethod === 'client_secret_post' && client.secret !== undefined)
+      form.set('client_secret', client.secret);
+  }
+  return http.request(new URL(endpoint), { method: 'POST', headers, body: form.toString(), timeout });
+}
+
+function parseTokenSet(json: Record<string, unknown>, host: string): TokenSet {
+  const { access_token: accessToken, token_type: type, expires_in: expiresIn, refresh_token, scope } = json;
+  const unusable = (why: string): never => {
+    throw new DrawbridgeError('authorization-server', `${host} gave a token that can't be used: ${why}.`);
+  };
+  // RFC 6750 section 2.1, and more: what else fits into a header.
+  if (typeof accessToken !== 'string' || !/^[\x21-\x7e]+$/.test(accessToken)) return unusable('it is none');
+  if (accessToken.length > MAX_TOKEN) return unusable('it is larger than 16 KiB');
+  if (type !== undefined && String(type).toLowerCase() !== 'bearer')
+    return unusable('its type is not Bearer');
+  const isTime = Number.isInteger(expiresIn) && (expiresIn as number) >= 1 && (expiresIn as number) <= YEAR;
+  const isToken = (value: unknown): value is string =>
+    typeof value === 'string' && value.length <= MAX_TOKEN && /^[\x20-\x7e]+$/.test(value);
+  return {
+    accessToken,
+    expiresIn: isTime ? (expiresIn as number) : undefined,
+    refreshToken: isToken(refresh_token) ? refresh_token : undefined,
+    scope: typeof scope === 'string' && /^[\x20-\x7e]*$/.test(scope) ? scope.trim() : undefined,
+  };
+}
+
+/** application/x-www-form-urlencoded of one value. */
+function formEncode(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1);
+}

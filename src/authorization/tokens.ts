@@ -1,0 +1,219 @@
+import {
+  type ConnectionRecord,
+  parseConnectionRecord,
+  type StoredConnection,
+} from '../credentials/record.ts';
+import { type CredentialStore, GenerationConflict, type Stored } from '../credentials/store.ts';
+import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { NoAnswer, type OAuthHttp } from '../platform/oauth-http.ts';
+import { sleep } from '../platform/sleep.ts';
+import { invalidTargetError } from './providers.ts';
+import { LOCK_PATIENCE, recordLock } from './stored-credentials.ts';
+import { OAuthError, requestToken, type TokenSet } from './token-endpoint.ts';
+
+/** A refresh that has no answer by then is over, in milliseconds [68]. */
+const TIMEOUT = 28_000;
+/** What passes by is tried again for so long, in milliseconds. */
+const PATIENCE = 10_000;
+const FIRST_PAUSE = 500;
+/** Ahead of the end of an access token: a minute, or a tenth of its life for one that lives longer [69]. */
+const MARGIN = 60_000;
+
+/** How a refresh ended. */
+export type Refreshed =
+  /** There is another access token; `isStored` is false where it could not be written yet. */
+  | { kind: 'renewed'; stored: StoredConnection; isStored: boolean }
+  /** The grant is gone: only the user can give a new one. */
+  | { kind: 'ended' }
+  /** It can be tried again later; nothing is lost. */
+  | { kind: 'failed'; error: DrawbridgeError };
+
+/**
+ * Whether a token is to be renewed now.
+ *
+ * @param now epoch milliseconds
+ * @returns `due`: soon, it still works; `expired`: before the next request
+ */
+export function ageOf(record: ConnectionRecord, now: number): 'fresh' | 'due' | 'expired' {
+  const { expiresAt, obtainedAt } = record;
+  if (expiresAt === undefined) return 'fresh';
+  if (now >= expiresAt - 1_000) return 'expired';
+  const life = expiresAt - obtainedAt;
+  // Of a short life half is left alone, or it would be renewed for ever.
+  const margin = Math.min(Math.max(MARGIN, life / 10), life / 2);
+  return now >= expiresAt - margin ? 'due' : 'fresh';
+}
+
+/**
+ * The refresh as one transaction across all processes of the user: lock, read again, adopt what another has renewed or
+ * refresh, store, and only then give it out (OAuth 2.1 section 4.3; DESIGN rules 3, 4 and 6). The only place that
+ * spends a refresh token.
+ */
+export class TokenRefresher {
+  readonly #store: CredentialStore;
+  readonly #http: OAuthHttp;
+  readonly #connection: string;
+  readonly #secret: string | undefined;
+  readonly #log: Logger;
+
+  /**
+   * @param connection the connection's id, whose lock is taken
+   * @param secret `--client-secret` as it is now: it may have been renewed since the sign-in
+   */
+  constructor(
+    store: CredentialStore,
+    http: OAuthHttp,
+    connection: string,
+    secret: string | undefined,
+    log: Logger,
+  ) {
+    this.#store = store;
+    this.#http = http;
+    this.#connection = connection;
+    this.#secret = secret;
+    this.#log = log;
+  }
+
+  /**
+   * @param known the credentials to renew
+   * @param refused an access token that the server no longer takes; undefined where it is only old
+   */
+  async refresh(known: StoredConnection, refused: string | undefined): Promise<Refreshed> {
+    let lock: Awaited<ReturnType<CredentialStore['lock']>>;
+    try {
+      lock = await this.#store.lock(recordLock(this.#connection), LOCK_PATIENCE);
+    } catch (error) {
+      return { kind: 'failed', error: asDrawbridgeError(error) };
+    }
+    if (!lock) return { kind: 'failed', error: busy() };
+    try {
+      return await this.#transact(known, refused);
+    } catch (error) {
+      return { kind: 'failed', error: asDrawbridgeError(error) };
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async #transact(known: StoredConnection, refused: string | undefined): Promise<Refreshed> {
+    const current = this.#read(known.id);
+    if (!current) return { kind: 'ended' }; // signed out meanwhile
+    const { record } = current;
+    const isAnother = record.accessToken !== (refused ?? known.record.accessToken);
+    if (isAnother && ageOf(record, Date.now()) !== 'expired') return renewed(current);
+    if (record.refreshToken === undefined) return { kind: 'ended' };
+    // Says "spent, outcome unknown" should this process die; and proves at full size that the store can be written [66, 67].
+    const intent = await this.#write(current, { ...record, refreshPending: true });
+    let tokens: TokenSet;
+    try {
+      tokens = await this.#request(record, record.refreshToken);
+    } catch (error) {
+      return await this.#failed(intent, error);
+    }
+    const next = withTokens(intent.record, tokens);
+    try {
+      return renewed(await this.#write(intent, next));
+    } catch (error) {
+      // The old token is spent: the new one must not be lost, though it can be kept in memory only for now.
+      this.#log.warn('renewed token not stored', { reason: asDrawbridgeError(error).reason });
+      return renewed({ ...intent, record: next }, false);
+    }
+  }
+
+  async #request(record: ConnectionRecord, refreshToken: string): Promise<TokenSet> {
+    const giveUpAt = performance.now() + PATIENCE;
+    const isConfigured = record.client.source === 'configured' && this.#secret !== undefined;
+    const client = isConfigured ? { ...record.client, secret: this.#secret } : record.client;
+    let parameters: Record<string, string> = {
+      grant_type: 'refresh_token',
+      refresh_token: refreshToken,
+      ...(record.resource !== null && { resource: record.resource }),
+    };
+    for (let pause = FIRST_PAUSE, lost = 0; ; pause *= 2) {
+      try {
+        return await requestToken(this.#http, record.tokenEndpoint, client, parameters, TIMEOUT);
+      } catch (error) {
+        const refusesResource =
+          error instanceof OAuthError && invalidTargetError(error.code, error.description);
+        if (refusesResource && parameters.resource !== undefined) {
+          const { resource: _left, ...rest } = parameters;
+          parameters = rest;
+          continue;
+        }
+        const isLost = error instanceof NoAnswer && error.sent;
+        if (isLost) lost++;
+        const isPassing = error instanceof OAuthError ? error.isPassing : error instanceof NoAnswer;
+        // An answer that got lost may have spent the token: once more is what a server's grace allows for [67].
+        const isTooLate = error instanceof NoAnswer && error.reason === 'timeout';
+        const mayRepeat = isPassing && lost <= 1 && !isTooLate;
+        if (!mayRepeat || performance.now() + pause > giveUpAt) throw error;
+        this.#log.info('token not renewed, trying again', { reason: asDrawbridgeError(error).reason });
+        await sleep(pause);
+      }
+    }
+  }
+
+  async #failed(intent: StoredConnection, error: unknown): Promise<Refreshed> {
+    if (!(error instanceof OAuthError) || error.isPassing)
+      return { kind: 'failed', error: asDrawbridgeError(error) };
+    if (error.code === 'invalid_grant') {
+      const current = this.#read(intent.id);
+      // Somebody whom the lock does not reach may have stored a newer one (a folder that two machines share) [64, 71].
+      if (current && current.record.accessToken !== intent.record.accessToken) return renewed(current);
+      this.#log.info('refresh token no longer valid');
+      const { refreshToken: _spent, refreshPending: _pending, ...rest } = intent.record;
+      if (current) await this.#write(current, rest).catch(() => {});
+      return { kind: 'ended' };
+    }
+    this.#log.warn('token not renewed', { error: error.code, status: error.status });
+    // Refused for another reason: the grant may stand, so it is kept (DESIGN rule 3). A registration that is gone heals
+    // by a sign-in; a client of the user's own does not.
+    const isHealed = error.status < 500 && intent.record.client.source === 'registered';
+    return isHealed ? { kind: 'ended' } : { kind: 'failed', error };
+  }
+
+  #read(id: string): StoredConnection | undefined {
+    const stored: Stored<unknown> | undefined = this.#store.read('connection', id);
+    const record = stored && parseConnectionRecord(stored.value);
+    return record && { id, generation: stored.generation, record };
+  }
+
+  async #write({ id, generation }: StoredConnection, record: ConnectionRecord): Promise<StoredConnection> {
+    try {
+      return { id, generation: await this.#store.write('connection', id, record, generation), record };
+    } catch (error) {
+      if (error instanceof GenerationConflict && error.found === 0) throw signedOut();
+      throw error;
+    }
+  }
+}
+
+function renewed(stored: StoredConnection, isStored = true): Refreshed {
+  return { kind: 'renewed', stored, isStored };
+}
+
+/** What a refresh leaves out stays as it was (RFC 6749 section 6). */
+function withTokens(record: ConnectionRecord, tokens: TokenSet): ConnectionRecord {
+  const { refreshPending: _pending, expiresAt: _old, ...rest } = record;
+  const now = Date.now();
+  return {
+    ...rest,
+    accessToken: tokens.accessToken,
+    obtainedAt: now,
+    ...(tokens.refreshToken !== undefined && { refreshToken: tokens.refreshToken }),
+    ...(tokens.expiresIn !== undefined && { expiresAt: now + tokens.expiresIn * 1000 }),
+    ...(tokens.scope !== undefined && { scope: tokens.scope }),
+  };
+}
+
+function busy(): DrawbridgeError {
+  return new DrawbridgeError(
+    'authorization-server',
+    'Another process is renewing the token and is not done with it; try again in a moment.',
+  );
+}
+
+function signedOut(): DrawbridgeError {
+  return new DrawbridgeError('sign-in-needed', 'The connection was signed out meanwhile.');
+}

@@ -1,0 +1,112 @@
+import { callbackHosts, type SignInSettings } from '../settings.ts';
+import { expandVariables } from './expand.ts';
+import type { OptionReader } from './option-reader.ts';
+
+/** Parameters that the flow derives itself; a second hand on them would undo what they protect (RFC 6749, 7636, 8707). */
+const reservedParameters =
+  /^(response_type|response_mode|client_id|client_secret|redirect_uri|scope|state|code|code_challenge|code_challenge_method|code_verifier|resource|nonce|request|request_uri|iss|grant_type)$/;
+
+/**
+ * How the user is to be signed in, from the options.
+ *
+ * @param env where `${VAR}` in `--client-id` and `--client-secret` is looked up
+ * @throws DrawbridgeError `usage`
+ */
+export function readSignInSettings(read: OptionReader, env: NodeJS.ProcessEnv): SignInSettings {
+  const expanded = (name: string): string | undefined => {
+    const text = read.text(name);
+    if (text === undefined) return undefined;
+    const value = expandVariables(text, env, (variable) =>
+      read.fail(name, `names the environment variable ${variable}, which is not set`),
+    );
+    // RFC 6749 appendix A.1 and A.2: visible ASCII and blanks.
+    return /^[\x20-\x7e]+$/.test(value)
+      ? value
+      : read.fail(name, 'holds a character that is not visible ASCII');
+  };
+  const resource = read.text('resource');
+  if (resource !== undefined && read.flag('no-resource')) read.fail('resource', 'contradicts --no-resource');
+  if (resource !== undefined && (!URL.canParse(resource) || resource.includes('#') || /\s/.test(resource)))
+    read.fail('resource', 'must be an absolute URI without a fragment');
+  const clientId = expanded('client-id');
+  const clientSecret = expanded('client-secret');
+  if (clientSecret !== undefined && clientId === undefined)
+    read.fail('client-secret', 'needs --client-id as well');
+  return {
+    profile: readProfile(read),
+    scope: readScope(read),
+    resource: read.flag('no-resource') ? null : resource,
+    clientId,
+    clientSecret,
+    clientMetadataUrl: readHttpsUrl(read, 'client-metadata-url', true),
+    issuer: readHttpsUrl(read, 'issuer', false),
+    authorizeParams: readAuthorizeParams(read),
+    allowMissingPkce: read.flag('allow-missing-pkce'),
+    callback: {
+      host:
+        read.text('callback-host') === undefined
+          ? undefined
+          : read.choice('callback-host', callbackHosts, '127.0.0.1'),
+      port: readPort(read),
+      path: readPath(read),
+    },
+    timeout: read.seconds('sign-in-timeout', 1, 3_600) ?? 300_000,
+    initializeWait: read.seconds('initialize-wait', 0, 3_600) ?? 3_000,
+    browser: !read.flag('no-browser'),
+  };
+}
+
+function readProfile(read: OptionReader): string {
+  const profile = read.text('profile') ?? 'default';
+  return /^[\p{L}\p{N}._@+-]{1,64}$/u.test(profile)
+    ? profile
+    : read.fail('profile', 'must be 1 to 64 letters, digits or . _ @ + -');
+}
+
+function readScope(read: OptionReader): string | undefined {
+  const scope = read.text('scope')?.trim().replace(/ +/g, ' ');
+  if (scope === undefined) return undefined;
+  // RFC 6749 section 3.3
+  return /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(scope)
+    ? scope
+    : read.fail('scope', 'must be scopes with blanks between them');
+}
+
+function readHttpsUrl(read: OptionReader, name: string, needsPath: boolean): string | undefined {
+  const text = read.text(name);
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = url?.protocol === 'http:' && /^(127\.0\.0\.1|\[::1\]|localhost)$/.test(url.hostname);
+  if (!url || /[\s\\#]/.test(text) || url.username || url.password)
+    return read.fail(name, 'must be an https URL');
+  if (url.protocol !== 'https:' && (needsPath || !isLocal)) return read.fail(name, 'must be an https URL');
+  // The client id is this very text: it must be what the document says of itself.
+  if (needsPath && url.pathname === '/') return read.fail(name, 'must be an https URL with a path');
+  return text;
+}
+
+function readAuthorizeParams(read: OptionReader): Record<string, string> {
+  const pairs = read.list('authorize-param').map((line): [string, string] => {
+    const at = line.indexOf('=');
+    const name = line.slice(0, at);
+    if (at < 1 || !/^[\x21-\x7e]+$/.test(name)) return read.fail('authorize-param', 'must read key=value');
+    if (reservedParameters.test(name))
+      return read.fail('authorize-param', `can't set "${name}", which the sign-in derives itself`);
+    return [name, line.slice(at + 1)];
+  });
+  return Object.fromEntries(pairs);
+}
+
+function readPort(read: OptionReader): number | undefined {
+  const port = read.number('callback-port', 1, 65_535);
+  return port === undefined || Number.isInteger(port)
+    ? port
+    : read.fail('callback-port', 'must be a whole number');
+}
+
+function readPath(read: OptionReader): string {
+  const path = read.text('callback-path') ?? '/callback';
+  return /^\/[A-Za-z0-9._~/-]{0,128}$/.test(path) && !path.includes('//')
+    ? path
+    : read.fail('callback-path', 'must begin with / and hold letters, digits and . _ ~ - only');
+}

@@ -1,0 +1,160 @@
+import { isObject } from '../jsonrpc.ts';
+import { type CredentialStore, idOf } from './store.ts';
+
+const clientAuthMethods = ['none', 'client_secret_basic', 'client_secret_post'] as const;
+/** How a client proves itself at the token endpoint (RFC 7591 section 2, token_endpoint_auth_method). */
+export type ClientAuthMethod = (typeof clientAuthMethods)[number];
+
+const clientSources = ['configured', 'metadata-document', 'registered'] as const;
+
+/** The client that an authorization server knows us as. Times are in ms since the epoch. */
+export interface ClientIdentity {
+  id: string;
+  secret?: string | undefined;
+  secretExpiresAt?: number | undefined;
+  authMethod: ClientAuthMethod;
+  source: (typeof clientSources)[number];
+}
+
+/** What a sign-in has given, and all that is needed to use and renew it without discovery. Times as above. */
+export interface ConnectionRecord {
+  schema: 1;
+  /** The MCP endpoint. */
+  server: string;
+  profile: string;
+  /** The authorization server that the tokens are of; they go to no other. */
+  issuer: string;
+  /** The resource indicator that the grant was made for (RFC 8707); null: without one. */
+  resource: string | null;
+  client: ClientIdentity;
+  tokenEndpoint: string;
+  revocationEndpoint?: string | undefined;
+  accessToken: string;
+  tokenType: 'Bearer';
+  expiresAt?: number | undefined;
+  refreshToken?: string | undefined;
+  /** What was granted. */
+  scope?: string | undefined;
+  requestedScope?: string | undefined;
+  signedInAt: number;
+  obtainedAt: number;
+  /** The refresh token was sent, and what came of it is unknown [67]. */
+  refreshPending?: boolean | undefined;
+}
+
+/** A client that was registered dynamically (RFC 7591), shared by all connections to its issuer. */
+export interface RegistrationRecord {
+  schema: 1;
+  issuer: string;
+  redirectUri: string;
+  client: ClientIdentity;
+  /** What it was registered for. */
+  scope?: string | undefined;
+  registrationAccessToken?: string | undefined;
+  registrationClientUri?: string | undefined;
+  registeredAt: number;
+}
+
+/** A ConnectionRecord and where it is kept. */
+export interface StoredConnection {
+  /** Its id in the store, of the kind `connection`. */
+  id: string;
+  generation: number;
+  record: ConnectionRecord;
+}
+
+/** The value, where it has the shape of a ConnectionRecord; members that a later version has added are kept. */
+export function parseConnectionRecord(value: unknown): ConnectionRecord | undefined {
+  const isRecord =
+    isObject(value) &&
+    value.schema === 1 &&
+    isText(value.server) &&
+    isText(value.profile) &&
+    isText(value.issuer) &&
+    (value.resource === null || isText(value.resource)) &&
+    isClientIdentity(value.client) &&
+    isText(value.tokenEndpoint) &&
+    isOptional(value.revocationEndpoint, isText) &&
+    isText(value.accessToken) &&
+    value.tokenType === 'Bearer' &&
+    isOptional(value.expiresAt, isTime) &&
+    isOptional(value.refreshToken, isText) &&
+    isOptional(value.scope, isText) &&
+    isOptional(value.requestedScope, isText) &&
+    isTime(value.signedInAt) &&
+    isTime(value.obtainedAt) &&
+    isOptional(value.refreshPending, (pending) => typeof pending === 'boolean');
+  return isRecord ? (value as unknown as ConnectionRecord) : undefined;
+}
+
+/** The value, where it has the shape of a RegistrationRecord; members that a later version has added are kept. */
+export function parseRegistrationRecord(value: unknown): RegistrationRecord | undefined {
+  const isRecord =
+    isObject(value) &&
+    value.schema === 1 &&
+    isText(value.issuer) &&
+    isText(value.redirectUri) &&
+    isClientIdentity(value.client) &&
+    isOptional(value.scope, isText) &&
+    isOptional(value.registrationAccessToken, isText) &&
+    isOptional(value.registrationClientUri, isText) &&
+    isTime(value.registeredAt);
+  return isRecord ? (value as unknown as RegistrationRecord) : undefined;
+}
+
+/** What all records of one connection have in common in their names: 32 hex digits. */
+export function connectionId(server: string, profile: string): string {
+  return idOf('connection', server, profile).slice(0, 32);
+}
+
+/** The id of the record: another resource, issuer or client is another record, so that none overwrites the other's. */
+export function connectionFileId({
+  server,
+  profile,
+  resource,
+  issuer,
+  client,
+}: Pick<ConnectionRecord, 'server' | 'profile' | 'resource' | 'issuer' | 'client'>): string {
+  return `${connectionId(server, profile)}-${idOf(resource, issuer, client.id).slice(0, 32)}`;
+}
+
+/**
+ * All records of one connection, the latest sign-in first.
+ *
+ * @throws DrawbridgeError `credential-store` where one of them can't be opened
+ */
+export function findConnections(store: CredentialStore, server: string, profile: string): StoredConnection[] {
+  const prefix = `${connectionId(server, profile)}-`;
+  const found: StoredConnection[] = [];
+  for (const id of store.list('connection')) {
+    if (!id.startsWith(prefix)) continue;
+    const stored = store.read<unknown>('connection', id);
+    const record = stored && parseConnectionRecord(stored.value);
+    const isOurs = record?.server === server && record.profile === profile;
+    if (stored && record && isOurs) found.push({ id, generation: stored.generation, record });
+  }
+  return found.sort((a, b) => b.record.signedInAt - a.record.signedInAt);
+}
+
+function isClientIdentity(value: unknown): value is ClientIdentity {
+  return (
+    isObject(value) &&
+    isText(value.id) &&
+    isOptional(value.secret, isText) &&
+    isOptional(value.secretExpiresAt, isTime) &&
+    clientAuthMethods.some((method) => method === value.authMethod) &&
+    clientSources.some((source) => source === value.source)
+  );
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isOptional(value: unknown, isRight: (value: unknown) => boolean): boolean {
+  return value === undefined || isRight(value);
+}

@@ -1,0 +1,125 @@
+// What each auth/* scenario of the suite asks of a client with the bridge behind it; see `client.mjs` for the fields.
+import { deepStrictEqual, strictEqual } from 'node:assert';
+import { setTimeout as delay } from 'node:timers/promises';
+import { McpError } from '@modelcontextprotocol/sdk/types.js';
+
+const isOfBridge = (error) => error.data?.source === 'mcp-drawbridge';
+
+/** Whether the server's own tool is listed, now or within some seconds; false as soon as the list is refused. */
+async function offersTestTool(client) {
+  for (let end = Date.now() + 8000; Date.now() < end; await delay(200)) {
+    try {
+      const { tools } = await client.listTools();
+      if (tools.some(({ name }) => name === 'test-tool')) return true;
+    } catch (error) {
+      if (error instanceof McpError) return false;
+      throw error;
+    }
+  }
+  return false;
+}
+
+async function useTestTool(client) {
+  strictEqual(await offersTestTool(client), true, 'the tool of the server is listed');
+  const { content } = await client.callTool({ name: 'test-tool', arguments: {} });
+  deepStrictEqual(content, [{ type: 'text', text: 'test' }]);
+}
+
+/** The sign-in takes place within `initialize`: its answer is waited for as long as that may take. */
+const patient = ['--initialize-wait', '15'];
+
+const signsIn = {
+  options: () => patient,
+  run: useTestTool,
+  // A server of 2026-07-28 only refuses the `initialize` of a client of 2025-11-25, though not before the sign-in.
+  unconnected: (error) => strictEqual(isOfBridge(error), false, error.message),
+};
+
+/** The bridge must not go on with the sign-in. */
+const refuses = {
+  options: () => [...patient, '--sign-in-timeout', '5'],
+  run: async (client) => strictEqual(await offersTestTool(client), false, 'the tool of the server is listed'),
+  unconnected: (error) => strictEqual(isOfBridge(error), true, error.message),
+};
+
+/** The document need not exist: the suite's authorization server compares its URL only. */
+const clientMetadataUrl = 'https://conformance-test.local/client-metadata.json';
+
+const signingIn = [
+  'metadata-default',
+  'metadata-var1',
+  'metadata-var2',
+  'metadata-var3',
+  'scope-from-www-authenticate',
+  'scope-from-scopes-supported',
+  'scope-omitted-when-undefined',
+  // A call that needs one scope more than the list of tools: a second window.
+  'scope-step-up',
+  'token-endpoint-auth-basic',
+  'token-endpoint-auth-post',
+  'token-endpoint-auth-none',
+  '2025-03-26-oauth-metadata-backcompat',
+  '2025-03-26-oauth-endpoint-fallback',
+  'offline-access-scope',
+  'offline-access-not-supported',
+  'iss-supported',
+  'iss-not-advertised',
+];
+
+const refusing = [
+  'scope-retry-limit',
+  'resource-mismatch',
+  'iss-supported-missing',
+  'iss-wrong-issuer',
+  'iss-unexpected',
+  'iss-normalized',
+  'metadata-issuer-mismatch',
+];
+
+const named = (names, scenario) => names.map((name) => [`auth/${name}`, scenario]);
+
+/** Those whose server of 2026-07-28 refuses `initialize` without asking for a token: requests go out without one. */
+const rawScenarios = {
+  'auth/scope-step-up': {
+    raw: async (ask) => {
+      await ask('tools/list');
+      const { error } = await ask('tools/call', { name: 'test-tool', arguments: {} });
+      strictEqual(isOfBridge(error ?? {}), false, 'the call has reached the server');
+    },
+  },
+  'auth/scope-retry-limit': {
+    raw: async (ask) => {
+      const { error } = await ask('tools/list');
+      strictEqual(isOfBridge(error), true, 'the request is refused by the bridge');
+    },
+  },
+  'auth/authorization-server-migration': {
+    raw: async (ask, login) => {
+      await ask('tools/list');
+      // By now the metadata names another authorization server. That moves no credential and opens no window: the
+      // user is told to sign in again, and does.
+      const { error } = await ask('tools/list');
+      strictEqual(isOfBridge(error), true, 'the second request is refused by the bridge');
+      await login();
+      const answer = await ask('tools/list');
+      strictEqual(isOfBridge(answer.error ?? {}), false, 'the third request has reached the server');
+    },
+  },
+};
+
+const plainScenarios = {
+  ...Object.fromEntries([...named(signingIn, signsIn), ...named(refusing, refuses)]),
+  'auth/basic-cimd': { ...signsIn, options: () => [...patient, '--client-metadata-url', clientMetadataUrl] },
+  'auth/pre-registration': {
+    ...signsIn,
+    options: ({ client_id, client_secret, issuer }) => {
+      const client = ['--client-id', client_id, '--client-secret', client_secret];
+      return [...patient, ...client, '--issuer', issuer];
+    },
+  },
+};
+
+/** The auth/* scenario of this name, as the revision of that server wants it played. */
+export function authScenario(name, specVersion) {
+  return (specVersion === '2026-07-28' ? rawScenarios[name] : undefined) ?? plainScenarios[name];
+}
