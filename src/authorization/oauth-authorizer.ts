@@ -54,6 +54,8 @@ export class OAuthAuthorizer implements Authorizer {
   #recovering: Promise<Recovery> | undefined;
   #signIn: PendingSignIn | undefined;
   #challenge: { resourceMetadata?: string | undefined; scope?: string | undefined } = {};
+  /** The issuer that the server names in place of the one of our credentials. */
+  #movedTo: string | undefined;
   #watch: NodeJS.Timeout | undefined;
   #restUntil = 0;
 
@@ -129,19 +131,22 @@ export class OAuthAuthorizer implements Authorizer {
   // ---- what is stored --------------------------------------------------------------------------------------------
 
   /** Takes the latest credentials of this connection from the store. @returns whether they are others than before */
-  #load(issuer?: string): boolean {
-    const { url, signIn } = this.#settings;
-    const all = findConnections(this.#store, url.href, signIn.profile).filter(
+  #load(): boolean {
+    const { clientId, issuer = this.#movedTo } = this.#settings.signIn;
+    const latest = this.#stored().find(
       ({ record }) =>
-        (signIn.clientId === undefined || record.client.id === signIn.clientId) &&
-        (signIn.issuer === undefined || record.issuer === signIn.issuer) &&
+        (clientId === undefined || record.client.id === clientId) &&
         (issuer === undefined || record.issuer === issuer),
     );
-    const [latest] = all;
     this.#stamp = latest && this.#store.stamp('connection', latest.id);
     const before = this.#value;
     this.#use(latest, 'stored');
     return this.#value !== undefined && this.#value !== before;
+  }
+
+  #stored(): StoredConnection[] {
+    const { url, signIn } = this.#settings;
+    return findConnections(this.#store, url.href, signIn.profile);
   }
 
   #use(stored: StoredConnection | undefined, origin: Origin): void {
@@ -218,7 +223,8 @@ export class OAuthAuthorizer implements Authorizer {
       if (issuer !== current.record.issuer) {
         // Nothing of the old issuer's goes to the new one [27]; there may be credentials of an earlier time.
         this.#log.warn('the server now names another authorization server', { host: new URL(issuer).host });
-        return this.#load(issuer) && this.#value !== used ? 'renewed' : 'sign-in';
+        this.#movedTo = issuer;
+        return this.#load() ? 'renewed' : 'sign-in';
       }
       if (this.#origin === 'signed-in' && !this.#wasAccepted) return this.#uselessToken();
       if (this.#origin === 'refreshed' && !this.#wasAccepted) return 'sign-in';
@@ -286,11 +292,11 @@ export class OAuthAuthorizer implements Authorizer {
   #begin(earlierScope: string | undefined): PendingSignIn {
     if (this.#signIn) return this.#signIn;
     const { signIn } = this.#settings;
-    const before = this.#value;
+    const replaces = this.#stored()[0]?.record.signedInAt ?? 0;
     const task = createTask(this.#settings, this.#folder, {
       challenge: this.#challenge,
       earlierScope,
-      replaces: this.#current?.record.signedInAt,
+      replaces,
       opensWindow: signIn.browser && !this.clientOpensLinks,
       isRequested: false,
     });
@@ -299,46 +305,44 @@ export class OAuthAuthorizer implements Authorizer {
       connection: this.#connection,
       store: this.#store,
       attempts: this.#attempts,
-      isDone: () => this.#hasOthers(before),
+      isDone: () => this.#isReplaced(replaces),
       command: this.#command,
+      secrets: [...Object.values(this.#settings.headers), signIn.clientSecret ?? ''].filter(Boolean),
       log: this.#log,
     });
     this.#signIn = pending;
     clearInterval(this.#watch);
-    void pending.settled.then((failure) => this.#ended(failure, before));
+    void pending.settled.then((failure) => this.#ended(failure, replaces));
     this.listener?.signInStarted(pending);
     return pending;
   }
 
-  #ended(failure: DrawbridgeError | undefined, before: string | undefined): void {
+  #ended(failure: DrawbridgeError | undefined, replaces: number): void {
     this.#signIn = undefined;
-    if (failure) {
-      this.#log.warn('not signed in', { reason: failure.reason });
-      if (/^sign-in-(refused|timeout)$/.test(failure.reason)) this.#restUntil = performance.now() + REST;
-      this.#watchForOthers(before);
-      return;
-    }
+    if (!failure) return this.#signedIn();
+    this.#log.warn('not signed in', { reason: failure.reason });
+    if (/^sign-in-(refused|timeout)$/.test(failure.reason)) this.#restUntil = performance.now() + REST;
+    // A sign-in in a terminal is found while nobody asks for anything, too.
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => {
+      if (this.#signIn || !this.#isReplaced(replaces)) return;
+      clearInterval(this.#watch);
+      this.#signedIn();
+    }, LOOK_EVERY);
+    this.#watch.unref();
+  }
+
+  #signedIn(): void {
+    this.#movedTo = undefined;
+    this.#restUntil = 0;
     this.#load();
     this.#origin = 'signed-in';
     this.listener?.signedIn();
   }
 
-  /** A sign-in in a terminal is found while nobody asks for anything, too. */
-  #watchForOthers(before: string | undefined): void {
-    clearInterval(this.#watch);
-    this.#watch = setInterval(() => {
-      if (this.#signIn || !this.#hasOthers(before)) return;
-      clearInterval(this.#watch);
-      this.#load();
-      this.listener?.signedIn();
-    }, LOOK_EVERY);
-    this.#watch.unref();
-  }
-
-  #hasOthers(before: string | undefined): boolean {
-    const { url, signIn } = this.#settings;
-    const [latest] = findConnections(this.#store, url.href, signIn.profile);
-    return latest !== undefined && `Bearer ${latest.record.accessToken}` !== before;
+  #isReplaced(replaces: number): boolean {
+    const [latest] = this.#stored();
+    return latest !== undefined && latest.record.signedInAt > replaces;
   }
 }
 

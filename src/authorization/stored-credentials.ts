@@ -31,6 +31,7 @@ export async function saveSignIn(
   tokens: TokenSet,
 ): Promise<ConnectionRecord> {
   const now = Date.now();
+  const [latest] = findConnections(store, server, signIn.profile);
   const record: ConnectionRecord = {
     schema: 1,
     server,
@@ -41,7 +42,8 @@ export async function saveSignIn(
     tokenEndpoint: request.server.tokenEndpoint,
     tokenType: 'Bearer',
     accessToken: tokens.accessToken,
-    signedInAt: now,
+    // The latest in any case, even if the clock was set back: that is how the others see that it is new.
+    signedInAt: Math.max(now, (latest?.record.signedInAt ?? 0) + 1),
     obtainedAt: now,
     ...(request.server.revocationEndpoint && { revocationEndpoint: request.server.revocationEndpoint }),
     ...(tokens.refreshToken !== undefined && { refreshToken: tokens.refreshToken }),

@@ -11,7 +11,7 @@ import {
 import type { Logger } from '../logger.ts';
 import { sleep } from '../remote/retry.ts';
 import type { Outcome, OutgoingRequest, RemoteSink, Session, TransportOptions } from '../remote/transport.ts';
-import { answerTo, findAsker } from './answer-matching.ts';
+import { giveAnswer } from './answer-matching.ts';
 import type { BridgeOptions } from './bridge-options.ts';
 import { ClientMessages } from './client-messages.ts';
 import { DeadlineWatch } from './deadlines.ts';
@@ -31,9 +31,6 @@ import { Throttle } from './throttle.ts';
 import { ToolFilter } from './tool-filter.ts';
 
 export type { BridgeOptions } from './bridge-options.ts';
-
-/** How long the exchange of a request that was answered by another stream may go on, in milliseconds. */
-const ANSWERED_GRACE = 2_000;
 
 const MAX_REFUSALS = 64;
 
@@ -313,12 +310,8 @@ export class Bridge implements RemoteSink {
   }
 
   #receiveResponse(text: MessageText, message: JsonRpcResponse, origin: PendingRequest | undefined): void {
-    const request = findAsker(this.#pending, message, origin);
-    if (!request || request.settled) return this.#log.debug('answer to nothing that is asked, dropped');
-    // Its own exchange does not know that it is over, and must not stay open for ever.
-    if (request !== origin)
-      setTimeout(() => request.abort?.(refusals.lostInBridge()), ANSWERED_GRACE).unref();
-    request.answer(answerTo(request, text, message));
+    const isTaken = giveAnswer(this.#pending, text, message, origin);
+    if (!isTaken) this.#log.debug('answer to nothing that is asked, dropped');
   }
 
   #receiveNotification(text: MessageText, { method, params }: JsonRpcNotification): void {
@@ -340,6 +333,7 @@ export class Bridge implements RemoteSink {
   #onAnswer(request: PendingRequest, params: unknown, answer: Answer): Answer {
     const { text, message, isOurs } = answer;
     const { result } = message;
+    if (request.failure) this.#signIn.gate?.failed(request.failure);
     if (result === undefined || isOurs) return answer;
     if (request.method === 'initialize' && isObject(result)) this.#recovery.opened(request, result);
     else if (request.method === 'tools/list') {

@@ -6,17 +6,10 @@ import { SIGN_IN_PATIENCE } from './limits.ts';
 import { LinkRequest } from './link-request.ts';
 import { pong } from './message-text.ts';
 import { ownAnswer, type PendingRequest, toolAnswer } from './pending-requests.ts';
-import {
-  emptyResult,
-  listsPromised,
-  type ProvisionalResult,
-  provisionalResult,
-  resultForLack,
-  SIGN_IN_TOOL,
-  signInToolList,
-} from './provisional-answers.ts';
+import { emptyResult, SIGN_IN_TOOL, signInToolList } from './provisional-answers.ts';
+import { ProvisionalContract } from './provisional-contract.ts';
 import { refusals } from './refusals.ts';
-import type { RememberedServer, ServerMemory } from './server-memory.ts';
+import type { ServerMemory } from './server-memory.ts';
 import type { SessionRecovery } from './session-recovery.ts';
 import { signInNeeded } from './sign-in-texts.ts';
 import { SignInTool } from './sign-in-tool.ts';
@@ -39,6 +32,9 @@ export interface SignInGateOptions {
   log: Logger;
 }
 
+/** The exit code that errors about the user's credentials have. */
+const NOT_SIGNED_IN = 4;
+
 /**
  * Stands in the server's place while nobody is signed in. A client does not wait for a human: what can be answered
  * without the server is, what can't waits for a while, and when the user has signed in the session is opened with the
@@ -55,10 +51,7 @@ export class SignInGate {
    */
   #state: 'aside' | 'provisional' | 'failed' | 'opening' = 'aside';
   #opening: Promise<DrawbridgeError | undefined> | undefined;
-  /** What the client was told in the server's place; undefined where the server spoke in time. */
-  #promised: ProvisionalResult | undefined;
-  /** The catalogues that the client has in a provisional form. */
-  readonly #toldFalsely = new Set<string>();
+  readonly #contract: ProvisionalContract;
   readonly #waiting = new WaitingRequests();
   readonly #followed = new WeakSet<SignIn>();
   #command: string;
@@ -71,10 +64,11 @@ export class SignInGate {
   #initialize: PendingRequest | undefined;
 
   constructor(options: SignInGateOptions) {
-    const { target, authorizer, recovery, write, newId, log } = options;
+    const { target, authorizer, memory, recovery, write, newId, log } = options;
     this.#options = options;
     this.#host = new URL(target).host;
     this.#command = `npx mcp-drawbridge login ${target}`;
+    this.#contract = new ProvisionalContract({ host: this.#host, memory, recovery, write, log });
     const common = { host: this.#host, authorizer, write };
     this.#links = new LinkRequest({ ...common, isClientReady: () => recovery.isClientReady, newId, log });
     this.#tool = new SignInTool({
@@ -104,7 +98,7 @@ export class SignInGate {
     this.#isSignedIn = false;
     this.#command = signIn.command;
     if (this.#state === 'failed') this.#state = 'provisional';
-    void signIn.settled.then((error) => error && this.#signInFailed(error));
+    void signIn.settled.then((error) => error && this.#signInFailed(error, signIn));
     if (!this.#options.authorizer.clientOpensLinks) return;
     void this.#links.ask(signIn);
     void signIn.linked.then(() => {
@@ -119,14 +113,22 @@ export class SignInGate {
     this.#isSignedIn = true;
     if (this.isClosed) return void this.#open();
     this.#options.listen();
-    this.#tellChanges();
+    this.#contract.tellChanges();
   }
 
-  #signInFailed(error: DrawbridgeError): void {
-    if (this.#state !== 'provisional' || this.#options.authorizer.signIn) return;
+  /** @param failed which one it was; undefined: none had begun */
+  #signInFailed(error: DrawbridgeError, failed?: SignIn): void {
+    const { signIn } = this.#options.authorizer;
+    const goesOn = signIn !== undefined && signIn !== failed;
+    if (this.#state !== 'provisional' || goesOn) return;
     this.#options.log.info('sign-in failed', { reason: error.reason });
     this.#state = 'failed';
     for (const request of this.#waiting.takeAll()) request.fail(error);
+  }
+
+  /** A request has failed in the bridge, perhaps since nobody is signed in any more. */
+  failed({ exitCode }: DrawbridgeError): void {
+    if (exitCode === NOT_SIGNED_IN) this.#isSignedIn = false;
   }
 
   // ---- what becomes of `initialize` ------------------------------------------------------------------------------
@@ -135,9 +137,8 @@ export class SignInGate {
   initialize(request: PendingRequest): void {
     this.#initialize = request;
     this.#state = 'aside';
-    this.#promised = undefined;
+    this.#contract.forget();
     this.#confirmedEarly = false;
-    this.#toldFalsely.clear();
     for (const waiting of this.#waiting.takeAll()) waiting.fail(this.#needed());
   }
 
@@ -154,26 +155,11 @@ export class SignInGate {
 
   #answerProvisionally(request: PendingRequest): void {
     if (request.settled) return;
-    const { recovery, log } = this.#options;
-    const { params } = JSON.parse(request.body.toString());
-    const promised = provisionalResult(params, this.#remembered(), this.#host);
-    log.info('initialize answered before the sign-in');
-    this.#promised = promised;
-    for (const list of listsPromised(promised)) this.#toldFalsely.add(list);
+    this.#options.log.info('initialize answered before the sign-in');
+    const answer = this.#contract.promise(request);
     this.#state = 'provisional';
     this.#offersTool = true;
-    recovery.promise(promised.protocolVersion);
-    request.answer(ownAnswer(request.id, promised));
-  }
-
-  #remembered(): RememberedServer | undefined {
-    const { memory, log } = this.#options;
-    try {
-      return memory?.read();
-    } catch (error) {
-      log.warn('what is known of the server is not readable', { reason: asDrawbridgeError(error).reason });
-      return undefined;
-    }
+    request.answer(answer);
   }
 
   /** Opens the session that the client believes to have. @returns why there is none */
@@ -204,9 +190,9 @@ export class SignInGate {
   }
 
   #notOpened(error: DrawbridgeError): DrawbridgeError {
-    const isRefused = error.exitCode === 4;
+    const isRefused = error.exitCode === NOT_SIGNED_IN;
     this.#options.log.info('signed in, but no session yet', { reason: error.reason });
-    if (isRefused) this.#isSignedIn = false;
+    this.failed(error);
     // Another sign-in may be under way already; where nothing is, the next request begins the session.
     this.#state = !isRefused ? 'aside' : this.#options.authorizer.signIn ? 'provisional' : 'failed';
     if (this.#state !== 'provisional') {
@@ -217,22 +203,8 @@ export class SignInGate {
 
   /** A session with the server stands, the first one or another. */
   recovered(): void {
-    const { recovery, log } = this.#options;
-    const real = recovery.contract;
-    if (this.#promised && real && this.#toldFalsely.size > 0) {
-      const missing = Object.keys(this.#promised.capabilities).filter((name) => !(name in real.capabilities));
-      const isOther = real.protocolVersion !== this.#promised.protocolVersion;
-      if (isOther || missing.length > 0)
-        log.info('the server is not quite what the client was told', { missing: missing.length, isOther });
-    }
-    this.#tellChanges();
-  }
-
-  #tellChanges(): void {
-    if (!this.#options.recovery.isClientReady) return;
-    for (const list of this.#toldFalsely)
-      this.#options.write(JSON.stringify({ jsonrpc: '2.0', method: `notifications/${list}/list_changed` }));
-    this.#toldFalsely.clear();
+    this.#contract.compare();
+    this.#contract.tellChanges();
   }
 
   // ---- what the client says --------------------------------------------------------------------------------------
@@ -254,9 +226,7 @@ export class SignInGate {
   accept(request: PendingRequest): boolean {
     const { id, method } = request;
     if (this.#state === 'aside') {
-      const real = this.#options.recovery.contract;
-      const result =
-        this.#promised && real && resultForLack(method, this.#promised.capabilities, real.capabilities);
+      const result = this.#contract.lack(method);
       if (result) request.answer(ownAnswer(id, result));
       return result !== undefined;
     }
@@ -276,7 +246,7 @@ export class SignInGate {
     const isConfirmed = this.isClosed || this.#confirmedEarly;
     this.#confirmedEarly = false;
     this.#links.clientReady();
-    if (!this.isClosed) this.#tellChanges();
+    if (!this.isClosed) this.#contract.tellChanges();
     return isConfirmed;
   }
 
@@ -314,7 +284,7 @@ export class SignInGate {
   #offerTool(request: PendingRequest): void {
     this.#offersTool = true;
     this.#serverHasTool = false;
-    this.#toldFalsely.add('tools');
+    this.#contract.substitute('tools');
     request.answer(ownAnswer(request.id, signInToolList(this.#host)));
   }
 
@@ -332,6 +302,7 @@ export class SignInGate {
   }
 
   #needed(): DrawbridgeError {
+    this.#offersTool = true; // the text names it
     return signInNeeded(this.#host, this.#options.authorizer.signIn?.link, this.#command);
   }
 }

@@ -1,4 +1,4 @@
-import type { AuthorizerListener, SignIn } from '../authorization/authorizer.ts';
+import { type AuthorizerListener, FixedCredentials, type SignIn } from '../authorization/authorizer.ts';
 import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
 import { isObject } from '../jsonrpc.ts';
 import type { PendingRequest } from './pending-requests.ts';
@@ -54,7 +54,10 @@ export class SignInHook implements AuthorizerListener {
   /** @see SignInGate.look */
   look(request: PendingRequest, now: number): void {
     if (this.#gate) return this.#gate.look(request, now);
-    if (request !== this.#initialize && !this.#options.authorizer.signIn) return;
+    const { authorizer } = this.#options;
+    if (request !== this.#initialize && !authorizer.signIn) return;
+    // A token command may take its time too; there is nothing that the user could sign in to.
+    if (authorizer instanceof FixedCredentials) return;
     this.#withGate((gate) => gate.look(request, performance.now()));
   }
 

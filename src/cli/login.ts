@@ -38,7 +38,7 @@ export async function runLogin(settings: Settings): Promise<number> {
   const task = createTask(settings, folder, {
     challenge,
     earlierScope: undefined,
-    replaces: undefined,
+    replaces: 0,
     opensWindow: settings.signIn.browser,
     isRequested: true,
   });
@@ -49,15 +49,12 @@ export async function runLogin(settings: Settings): Promise<number> {
       env: process.env,
       log,
       signal: abort.signal,
-      onLink: (url, windowOpened, why) => {
-        gate?.announce({ connection, link: url, windowOpened });
-        if (windowOpened)
-          return say(
-            `Your browser has been asked to open this page. If it did not, open it yourself:\n${url}`,
-          );
-        say(why ? `No browser could be opened (${why}). Open this page:` : 'Open this page:');
+      onLink: (url, opening) => {
+        gate?.announce({ connection, link: url, windowOpened: opening });
+        say(opening ? 'Opening your browser. If nothing opens, open this page yourself:' : 'Open this page:');
         process.stdout.write(`${url}\n`);
       },
+      onNoWindow: (_url, why) => say(`No browser could be opened: ${why}.`),
       ...(!settings.signIn.browser && { onReady: (paste) => takePasted(paste, say) }),
     });
     say(granted(record));

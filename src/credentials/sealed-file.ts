@@ -16,9 +16,6 @@ const CHECK_BYTES = 8;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** As many bytes of a file as tell a newer format from damage. */
-export const PROLOGUE_BYTES = 6;
-
 /** The store key: 32 bytes, named by what is derived from them, so that a wrong or damaged key is told at once. */
 export interface StoreKey {
   readonly kid: string;
@@ -114,7 +111,7 @@ export function openSealed(file: Buffer, record: string, key: StoreKey | undefin
 
 /** Which format a file is in, by its first six bytes: those decide, whatever follows (security.md section 5). */
 export function formatOf(file: Buffer): 'current' | 'damaged' | 'newer-format' {
-  const [version = 0, suite = 0] = file.subarray(MAGIC.length, PROLOGUE_BYTES);
+  const [version = 0, suite = 0] = file.subarray(MAGIC.length, 6);
   if (!file.subarray(0, MAGIC.length).equals(MAGIC) || version === 0 || suite === 0) return 'damaged';
   return version > VERSION || suite > SUITE ? 'newer-format' : 'current';
 }

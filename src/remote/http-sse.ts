@@ -20,6 +20,8 @@ import {
 
 /** How long the stream may take to name the endpoint for messages, in milliseconds. */
 const ENDPOINT_TIMEOUT = 10_000;
+/** A refresh, a sign-in and a step-up may each make another opening worth while. */
+const MAX_OPENINGS = 4;
 
 /**
  * The HTTP+SSE transport of the revision 2024-11-05: one stream from the server for all its messages, and a POST to
@@ -57,7 +59,7 @@ export class HttpSse implements RemoteTransport {
       if (!this.#stream && message.method !== 'initialize' && this.#session) {
         return { kind: 'session-expired', session: this.#session, error: this.#lost() };
       }
-      const stream = this.#stream ?? (await this.#openOnce());
+      const stream = this.#stream ?? (await this.#openOnce(request));
       if (request?.settled) return { kind: 'done' };
       const { client, authorizer, headers } = this.#options;
       const credential = await authorizer.credential();
@@ -111,14 +113,15 @@ export class HttpSse implements RemoteTransport {
     });
   }
 
-  #openOnce(): Promise<Stream> {
-    this.#opening ??= this.#openStream().finally(() => {
+  /** @param request the first that needs it: the one that is told while its 401 is being dealt with */
+  #openOnce(request: OutgoingRequest | undefined): Promise<Stream> {
+    this.#opening ??= this.#openStream(request).finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
   }
 
-  async #openStream(mayReauthorize = true): Promise<Stream> {
+  async #openStream(request: OutgoingRequest | undefined, tries = 1): Promise<Stream> {
     const { client, path, headers, authorizer } = this.#options;
     const credential = await authorizer.credential();
     const common = commonHeaders(headers, undefined, credential);
@@ -128,8 +131,9 @@ export class HttpSse implements RemoteTransport {
     try {
       const response = await exchange.response;
       if (response.statusCode !== 200 || !isEventStream(response)) {
-        const outcome = await outcomeOfRefusal(response, this.#options, undefined, credential);
-        if (outcome.kind === 'reauthorized' && mayReauthorize) return await this.#openStream(false);
+        const outcome = await outcomeOfRefusal(response, this.#options, undefined, credential, request);
+        if (outcome.kind === 'reauthorized' && tries < MAX_OPENINGS)
+          return await this.#openStream(request, tries + 1);
         throw (response.statusCode ?? 0) >= 400 && outcome.kind !== 'done'
           ? outcome.error
           : this.#noEndpoint();

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { DrawbridgeError } from '../errors.ts';
 import { findMember } from '../json-text.ts';
 import { isObject } from '../jsonrpc.ts';
 import { readStart } from './body.ts';
@@ -51,10 +52,9 @@ export async function outcomeOfRefusal(
   const error = statusError(refusal, client.target);
   log.debug('refused', { status });
   if (status === 401 || status === 403) {
-    if (request) request.challengedAt = performance.now();
-    const challenge = { status, header: refusal.headers['www-authenticate'], error, used: credential };
-    const final = await authorizer.challenged({ ...challenge, mayAskUser: true });
-    if (request) request.challengedAt = undefined;
+    const header = refusal.headers['www-authenticate'];
+    const answered = authorizer.challenged({ status, header, error, used: credential, mayAskUser: true });
+    const final = await (request ? unlessSettled(request, answered) : answered);
     return final ? { kind: 'challenged', error: final } : { kind: 'reauthorized', error };
   }
   if (session?.id !== undefined && isSessionExpired(refusal))
@@ -63,6 +63,22 @@ export async function outcomeOfRefusal(
     return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
   }
   return { kind: 'failed', error, mayHaveRun: status >= 500, answer: errorAnswer(refusal) };
+}
+
+/** A request that the client has given up, or was answered meanwhile, does not wait for the user any longer. */
+async function unlessSettled(
+  request: OutgoingRequest,
+  answered: Promise<DrawbridgeError | undefined>,
+): Promise<DrawbridgeError | undefined> {
+  const given = new Promise<DrawbridgeError>((resolve) => {
+    request.abort = resolve;
+  });
+  request.challengedAt = performance.now();
+  try {
+    return await Promise.race([answered, given]);
+  } finally {
+    request.challengedAt = undefined;
+  }
 }
 
 /** The remote's own error goes through as it came, but for what its HTTP headers add and its data do not hold. */

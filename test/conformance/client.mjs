@@ -3,9 +3,7 @@
 // The suite appends the URL and names the scenario in MCP_CONFORMANCE_SCENARIO. BRIDGE_COMMAND, a JSON array, starts
 // another bridge than the built one. Exit code 0: every step went well; whether the traffic was right, the suite judges.
 import { deepStrictEqual } from 'node:assert';
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { ElicitRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
@@ -74,7 +72,7 @@ async function play(name, url) {
   }, deadline);
   try {
     if (scenario.raw === undefined) await playConnected(scenario, transport);
-    else await playRaw(scenario, transport, () => promisify(execFile)(command, [...args, 'login', url]));
+    else await playRaw(scenario, transport);
   } finally {
     clearTimeout(timer);
   }
@@ -101,7 +99,7 @@ async function playConnected(scenario, transport) {
   if (faults.length > 0) throw new AggregateError(faults, `the client saw ${faults.length} faults`);
 }
 
-async function playRaw(scenario, transport, login) {
+async function playRaw(scenario, transport) {
   const waiting = new Map();
   transport.onmessage = (message) => waiting.get(message.id)?.(message);
   const ask = async (method, params) => {
@@ -112,7 +110,7 @@ async function playRaw(scenario, transport, login) {
   };
   await transport.start();
   try {
-    await scenario.raw(ask, login);
+    await scenario.raw(ask);
   } finally {
     await transport.close();
   }

@@ -50,7 +50,7 @@ const scenarios: Record<string, Record<string, number>> = {
     'auth/token-endpoint-auth-post': 17,
     'auth/token-endpoint-auth-none': 17,
     'auth/pre-registration': 10,
-    'auth/resource-mismatch': 3,
+    'auth/resource-mismatch': 2,
     'auth/offline-access-scope': 12,
     'auth/offline-access-not-supported': 12,
     'auth/authorization-server-migration': 14,

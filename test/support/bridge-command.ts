@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 import { makeTempFolder } from './temp-folder.ts';
 
 /** The start file of the built command; `BRIDGE_UNDER_TEST` names another one, such as that of an installed package. */
@@ -9,17 +10,18 @@ export const bridgeFile =
 
 export type Environment = Record<string, string | undefined>;
 
-let homes: string | undefined;
-let homeCount = 0;
-
-/** A home that no other bridge has, and that is not there until the bridge makes it. */
-function freshHome(): string {
-  if (homes === undefined) {
-    const folder = makeTempFolder();
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-    homes = folder;
+/** A home that no other bridge has; undefined outside of a test, where servers are started and no bridges. */
+function freshHome(): string | undefined {
+  let folder: string | undefined;
+  try {
+    onTestFinished(() => {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    });
+  } catch {
+    return undefined;
   }
-  return join(homes, `home-${++homeCount}`);
+  folder = makeTempFolder();
+  return join(folder, 'home');
 }
 
 /**
@@ -34,8 +36,8 @@ export function bridgeEnvironment(changes: Environment = {}): Record<string, str
     LANG: 'C.UTF-8',
     TMPDIR: process.env.TMPDIR,
     BROWSER: 'true',
-    MCP_DRAWBRIDGE_HOME: freshHome(),
     ...changes,
+    MCP_DRAWBRIDGE_HOME: 'MCP_DRAWBRIDGE_HOME' in changes ? changes.MCP_DRAWBRIDGE_HOME : freshHome(),
   };
   return Object.fromEntries(
     Object.entries(base).filter((entry): entry is [string, string] => entry[1] !== undefined),

@@ -17,11 +17,7 @@ export interface Desk {
 
 const noStore = { 'Cache-Control': 'no-store' };
 
-function changed(
-  usual: Fields,
-  changes: Changes | undefined,
-  params: Record<string, string>,
-): unknown {
+function changed(usual: Fields, changes: Changes | undefined, params: Record<string, string>): unknown {
   return typeof changes === 'function' ? changes(usual, params) : { ...usual, ...changes };
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { until } from './wait.ts';
 
 /** Whether a process of this id runs (a zombie does not count where /proc can tell). */
@@ -39,6 +39,24 @@ export function childrenOf(pid: number): number[] {
   try {
     const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
     return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** The ids of the processes that were started with this text somewhere in their environment (Linux). */
+export function processesWith(text: string): number[] {
+  const has = (pid: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(text);
+    } catch {
+      return false; // gone by now, or another user's
+    }
+  };
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && has(name))
+      .map(Number);
   } catch {
     return [];
   }

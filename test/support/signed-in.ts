@@ -1,8 +1,9 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Environment } from './bridge-command.ts';
 import { type Browser, recordingBrowser } from './browsers.ts';
+import { processesWith } from './processes.ts';
 import { tempFolder } from './temp-folder.ts';
 
 export interface SignInSetup {
@@ -15,13 +16,25 @@ export interface SignInSetup {
 
 /**
  * What a test of the sign-in gives to its bridges: a home of its own, which several may share, and a browser, which
- * only records unless another is given.
+ * only records unless another is given. A sign-in that has outlived its bridge is ended with the test (Linux).
  */
 export function signInSetup(browser = recordingBrowser(), more: Environment = {}): SignInSetup {
   const home = join(tempFolder(), 'home');
   const noDesktop = { DISPLAY: undefined, WAYLAND_DISPLAY: undefined };
+  onTestFinished(() => {
+    for (const pid of signInProcesses({ home, browser })) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {} // it has ended meanwhile
+    }
+  });
   const env = { MCP_DRAWBRIDGE_HOME: home, BROWSER: browser.program, ...noDesktop, ...more };
   return { home, browser, env };
+}
+
+/** The processes of the bridges that were given this setup, and of what they have started (Linux). */
+export function signInProcesses({ home, browser }: Pick<SignInSetup, 'home' | 'browser'>): number[] {
+  return [...new Set([...processesWith(home), ...processesWith(browser.program)])];
 }
 
 /** The files below a folder, with their bytes as Latin-1 text; none where there is no folder. */

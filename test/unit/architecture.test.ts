@@ -75,17 +75,21 @@ describe('what is dangerous has its place', () => {
       'src/cli/build-settings.ts',
       'src/cli/demo/demo-state.ts',
       'src/cli/user-headers.ts',
+      'src/credentials/durable-files.ts',
+      'src/credentials/file-lock.ts',
+      'src/credentials/private-folder.ts',
       'src/platform/http-client.ts',
       'src/platform/lifetime.ts',
       'src/platform/log-writer.ts',
     ]);
   });
 
-  test('the network is reached through the HTTP client and the loopback receiver only; the demo has both ends of its own', () => {
+  test('the network is reached through the HTTP client and the loopback receiver only, but for locks; the demo has both ends of its own', () => {
     expect(importersOf(/^node:(http|https|http2|net|tls|dgram|dns)$|proxy-agent|undici/).sort()).toEqual([
       'src/authorization/browser/callback-server.ts',
       'src/cli/demo/follow-link.ts',
       'src/cli/demo/loopback-listener.ts',
+      'src/credentials/socket-lock.ts',
       'src/platform/http-client.ts',
       'src/platform/proxy.ts',
     ]);

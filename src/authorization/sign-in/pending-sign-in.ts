@@ -4,11 +4,11 @@ import { asDrawbridgeError, DrawbridgeError, isReason } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { sleep } from '../../platform/sleep.ts';
 import type { SignIn } from '../authorizer.ts';
-import { scrubbedEnvironment } from '../browser/open-browser.ts';
+import { withoutSecrets } from '../browser/open-browser.ts';
 import type { SignInAttempts } from './attempts.ts';
 import { readAnnouncement, SIGN_IN_GATE, type SignInEvent, type SignInTask } from './task.ts';
 
-/** What the sign-in process needs of our environment beside what a browser does: the ways to the network. */
+/** What the sign-in process needs of our environment whatever it holds: the ways to the network. */
 const networkVariables = /^((https?|all|no)_proxy|NODE_EXTRA_CA_CERTS|MCP_DRAWBRIDGE_HOME)$/i;
 const LOOK_EVERY = 1_000;
 /** A process that dies is replaced so often [70]. */
@@ -23,6 +23,8 @@ export interface PendingSignInOptions {
   isDone: () => boolean;
   /** The command that signs in from a terminal. */
   command: string;
+  /** What the environment of no other process may hold. */
+  secrets: readonly string[];
   log: Logger;
 }
 
@@ -129,14 +131,14 @@ export class PendingSignIn implements SignIn {
 
   /** @returns how the process ended; `died` without a word */
   async #start(): Promise<'done' | 'busy' | 'died' | DrawbridgeError> {
-    const { task, log } = this.#options;
+    const { task, secrets, log } = this.#options;
     const program = process.argv[1] as string;
     const child = spawn(process.execPath, [program, 'sign-in-process'], {
       stdio: ['pipe', 'pipe', 'ignore'],
       detached: true,
       windowsHide: true,
       env: {
-        ...scrubbedEnvironment(process.env),
+        ...withoutSecrets(process.env, secrets),
         ...Object.fromEntries(Object.entries(process.env).filter(([name]) => networkVariables.test(name))),
       },
     });
@@ -145,11 +147,12 @@ export class PendingSignIn implements SignIn {
     const onEvent = (event: SignInEvent): void => {
       if (event.event === 'link') {
         this.link = event.url;
-        this.windowOpened = event.windowOpened;
-        // Where nobody else shows the link, the log has to [77].
-        if (!event.windowOpened && task.opensWindow)
-          log.warn('sign in by this link', { url: event.url, why: event.why });
+        this.windowOpened = event.opening;
         this.#onLinked();
+      } else if (event.event === 'no-window') {
+        this.windowOpened = false;
+        // Where nobody else shows the link, the log has to [77].
+        log.warn('no browser window: sign in by this link', { url: event.url, why: event.why });
       } else if (event.event === 'failed') {
         const reason = isReason(event.reason) ? event.reason : 'internal';
         outcome = new DrawbridgeError(reason, event.message);

@@ -2,9 +2,10 @@ import { type ConnectionRecord, connectionId, findConnections } from '../../cred
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
-import { type OAuthAnswer, OAuthHttp } from '../../platform/oauth-http.ts';
+import { NoAnswer, type OAuthAnswer, OAuthHttp } from '../../platform/oauth-http.ts';
 import { type CallbackReply, CallbackServer } from '../browser/callback-server.ts';
 import { openBrowser } from '../browser/open-browser.ts';
+import type { FailureReason } from '../browser/pages.ts';
 import {
   type AuthorizationRequest,
   type AuthorizationResponse,
@@ -35,8 +36,10 @@ export interface SignInOptions {
   log: Logger;
   /** Ends it: the user has declined, a signal came. Its reason, a DrawbridgeError, is what is thrown. */
   signal: AbortSignal;
-  /** Everything is ready for the user; called again where the window is opened later. */
-  onLink: (url: string, windowOpened: boolean, why?: string) => void;
+  /** Everything is ready for the user. `opening`: a window is being opened as well. */
+  onLink: (url: string, opening: boolean) => void;
+  /** No window could be opened, or none may be: the user has the link only. */
+  onNoWindow: (url: string, why: string) => void;
   /** Called with a function that takes the redirect as the user pasted it; gives what to tell the user. */
   onReady?: (paste: (url: string) => Promise<CallbackReply>) => void;
 }
@@ -231,17 +234,22 @@ class SignInFlow {
   }
 
   async #present(): Promise<void> {
-    const { task, env, onLink, onReady } = this.#options;
+    const { task, env, onLink, onNoWindow, onReady } = this.#options;
     const { url } = this.#request;
     onReady?.((pasted) => this.#paste(pasted));
-    const isAllowed = task.isRequested || this.#attempts.mayOpenWindow;
-    if (!task.opensWindow || !isAllowed) {
-      const why = task.opensWindow ? 'too many windows were opened for this connection lately' : undefined;
-      return onLink(url, false, why);
+    if (!task.opensWindow) return onLink(url, false);
+    if (!task.isRequested && !this.#attempts.mayOpenWindow) {
+      onLink(url, false);
+      return onNoWindow(url, 'windows were opened for this connection lately, and nobody used them');
     }
     await this.#attempts.begin(true);
-    const { opened, why } = await openBrowser(url, env);
-    onLink(url, opened, opened ? undefined : why);
+    onLink(url, true);
+    const { opened, why = 'unknown problem' } = await openBrowser(
+      url,
+      env,
+      [task.signIn.clientSecret ?? ''].filter(Boolean),
+    );
+    if (!opened) onNoWindow(url, why);
   }
 
   /** A callback of the loopback, or pasted. @returns what the browser is shown */
@@ -254,8 +262,13 @@ class SignInFlow {
     } catch (error) {
       const failure = asDrawbridgeError(error);
       this.#fail(failure);
-      const page = failure.reason === 'sign-in-refused' ? 'refused-by-user' : 'failed';
-      return { kind: 'page', page, facts: this.#facts() };
+      if (failure.reason === 'sign-in-refused')
+        return { kind: 'page', page: 'refused-by-user', facts: this.#facts() };
+      return {
+        kind: 'page',
+        page: 'failed',
+        facts: { ...this.#facts(), reason: pageReason(failure, response) },
+      };
     }
   }
 
@@ -338,4 +351,16 @@ class SignInFlow {
       `Nobody finished the sign-in to ${this.#server.host} within ${task.signIn.timeout / 1000} s.`,
     );
   }
+}
+
+/** Why, for the page: one of its own sentences, never the remote's words [40]. */
+function pageReason(failure: DrawbridgeError, response: AuthorizationResponse): FailureReason {
+  if (failure.reason === 'credential-store') return 'not-saved';
+  if (failure instanceof NoAnswer) return 'unreachable';
+  if (failure instanceof OAuthError && failure.status >= 500) return 'server-error';
+  const code = failure instanceof OAuthError ? failure.code : 'error' in response ? response.error : '';
+  if (code === 'invalid_scope') return 'invalid-scope';
+  if (/^(invalid|unauthorized)_client$/.test(code)) return 'invalid-client';
+  if ('error' in response) return code === 'server_error' ? 'server-error' : 'request-refused';
+  return failure instanceof OAuthError ? 'code-refused' : 'invalid-answer';
 }

@@ -49,17 +49,21 @@ export async function runSignInProcess(): Promise<number> {
     try {
       const [latest] = findConnections(store, task.server, task.signIn.profile);
       // Another process may have been quicker between the bridge's look and the gate.
-      if (!latest || latest.record.signedInAt <= (task.replaces ?? 0)) {
+      if (!latest || latest.record.signedInAt <= task.replaces) {
         await runSignIn({
           task,
           store,
           env: process.env,
           log: new Logger({ level: 'error', format: 'text' }, async () => () => {}),
           signal: abort.signal,
-          onLink: (url, windowOpened, why) => {
+          onLink: (url, opening) => {
             link = url;
-            gate.announce({ connection, link: url, windowOpened });
-            tell({ event: 'link', url, windowOpened, why });
+            gate.announce({ connection, link: url, windowOpened: opening });
+            tell({ event: 'link', url, opening });
+          },
+          onNoWindow: (url, why) => {
+            gate.announce({ connection, link: url, windowOpened: false });
+            tell({ event: 'no-window', url, why });
           },
         });
       }

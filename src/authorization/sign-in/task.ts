@@ -13,8 +13,8 @@ export interface SignInTask {
   challenge: { resourceMetadata?: string | undefined; scope?: string | undefined };
   /** Scopes that were asked for before and are to be asked for again. */
   earlierScope: string | undefined;
-  /** When the credentials were given that are to be replaced, epoch milliseconds: newer ones are as good. */
-  replaces: number | undefined;
+  /** When the latest of the kept credentials were given, epoch milliseconds or 0: newer ones are as good as our own. */
+  replaces: number;
   /** Whether a window may be opened: not where the client opens the link, nor with `--no-browser`. */
   opensWindow: boolean;
   /** A person has run `login`: the limits on windows do not hold. */
@@ -23,8 +23,9 @@ export interface SignInTask {
 
 /** What the sign-in tells on its way. */
 export type SignInEvent =
-  /** Everything is ready for the user. `why`: no window was opened, for this reason. */
-  | { event: 'link'; url: string; windowOpened: boolean; why?: string | undefined }
+  /** Everything is ready for the user. `opening`: a window is being opened as well. */
+  | { event: 'link'; url: string; opening: boolean }
+  | { event: 'no-window'; url: string; why: string }
   | { event: 'done' }
   | { event: 'failed'; reason: string; message: string }
   /** Another process is signing in at the moment. */

@@ -41,7 +41,10 @@ export class DemoAuthorizationServer {
   readonly registrations = new Map<string, Registration>();
   /** What was asked for at the authorization endpoint so far. */
   readonly authorizations: { scope: string; resource: string | undefined; redirectUri: string }[] = [];
+  /** Resolves when the user has pressed Deny. */
+  readonly denied: Promise<void>;
   readonly #resource: string;
+  #onDenied: () => void = () => {};
   readonly #pending = new Map<string, AuthorizationRequest>();
   readonly #codes = new Map<string, Grant>();
   readonly #accessTokens = new Map<string, { grant: Grant; expires: number }>();
@@ -51,6 +54,9 @@ export class DemoAuthorizationServer {
   constructor(listener: LoopbackListener, resource: string) {
     this.issuer = listener.origin;
     this.#resource = resource;
+    this.denied = new Promise((resolve) => {
+      this.#onDenied = resolve;
+    });
     listener.handler = (incoming) => this.#handle(incoming);
   }
 
@@ -71,13 +77,10 @@ export class DemoAuthorizationServer {
     for (const token of this.#accessTokens.values()) token.expires = 0;
   }
 
-  /** Denies what still waits for the user, and gives the URLs to be called to tell so. */
-  denyPending(): string[] {
-    const denied = [...this.#pending.values()].map((request) =>
-      this.#answer(request, { error: 'access_denied' }),
-    );
-    this.#pending.clear();
-    return denied;
+  /** Where the user would be sent back to, had they pressed Deny behind this link. */
+  denialOf(link: string): string {
+    const { redirect_uri: redirectUri = '', state } = Object.fromEntries(new URL(link).searchParams);
+    return this.#answer({ redirectUri, state }, { error: 'access_denied' });
   }
 
   #handle(incoming: Incoming): void {
@@ -190,8 +193,10 @@ export class DemoAuthorizationServer {
         .writeHead(400, textHeaders)
         .end('This request was decided already, or is not known.\n');
     this.#pending.delete(given?.request as string);
-    if (given?.decision !== 'approve')
+    if (given?.decision !== 'approve') {
+      this.#onDenied();
       return redirect(incoming, this.#answer(request, { error: 'access_denied' }));
+    }
     const code = randomText();
     this.#codes.set(code, {
       ...request,
@@ -204,7 +209,10 @@ export class DemoAuthorizationServer {
   }
 
   /** The redirect URI with an authorization response; `iss` is always in it (RFC 9207). */
-  #answer({ redirectUri, state }: AuthorizationRequest, parameters: Record<string, string>): string {
+  #answer(
+    { redirectUri, state }: Pick<AuthorizationRequest, 'redirectUri' | 'state'>,
+    parameters: Record<string, string>,
+  ): string {
     const url = new URL(redirectUri);
     const all = { ...parameters, ...(state === undefined ? {} : { state }), iss: this.issuer };
     for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);

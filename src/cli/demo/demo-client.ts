@@ -1,6 +1,11 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { ElicitRequestSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  ElicitRequestSchema,
+  ErrorCode,
+  McpError,
+  ToolListChangedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js';
 import { displayText } from '../../errors.ts';
 import { version } from '../../version.ts';
 
@@ -8,8 +13,11 @@ export interface DemoClientSetup {
   /** The MCP server's URL. */
   url: string;
   env: Record<string, string>;
-  /** Opens a link that the bridge hands over (URL-mode elicitation, MCP 2025-11-25). Without it, the bridge opens a browser. */
-  openLink: ((link: string) => void) | undefined;
+  /**
+   * Takes the link that the bridge hands over (URL-mode elicitation, MCP 2025-11-25); where it gives false, the client
+   * says that it can't open it, and the bridge opens a browser.
+   */
+  onLink?: (link: string) => boolean;
 }
 
 /** A local MCP client as any other: the official SDK's, in front of a bridge process of its own. */
@@ -18,27 +26,23 @@ export class DemoClient {
   readonly #transport: StdioClientTransport;
   #onListChanged: () => void = () => {};
 
-  constructor({ url, env, openLink }: DemoClientSetup) {
+  constructor({ url, env, onLink }: DemoClientSetup) {
     this.#transport = new StdioClientTransport({
       command: process.execPath,
       args: [process.argv[1] as string, url],
       env,
       stderr: 'inherit',
     });
-    const capabilities = openLink ? { elicitation: { url: {} } } : {};
+    const capabilities = onLink ? { elicitation: { url: {} } } : {};
     this.#client = new Client({ name: 'drawbridge-demo-client', version }, { capabilities });
     this.#client.setNotificationHandler(ToolListChangedNotificationSchema, () => this.#onListChanged());
-    if (openLink) {
+    if (onLink) {
       this.#client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
-        if (params.mode !== 'url') return { action: 'decline' };
-        openLink(params.url);
+        if (params.mode !== 'url' || !onLink(params.url))
+          throw new McpError(ErrorCode.InternalError, 'The link was not opened');
         return { action: 'accept' };
       });
     }
-  }
-
-  get pid(): number | null {
-    return this.#transport.pid;
   }
 
   connect(): Promise<void> {

@@ -10,8 +10,8 @@ import { type LogEntry, LoopbackListener } from './loopback-listener.ts';
 
 /** How long everything may take where nobody has to press a button, in milliseconds. */
 const AUTOMATIC_LIMIT = 25_000;
-/** How long a person may take, in seconds. */
-const SIGN_IN_TIMEOUT = 300;
+/** How long a person may take, in milliseconds. */
+const SIGN_IN_LIMIT = 300_000;
 /** A browser that has not come by until then was not opened, in milliseconds. */
 const BROWSER_PATIENCE = 30_000;
 
@@ -48,6 +48,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
 }
 
+interface SignedIn {
+  state: DemoState;
+  client: DemoClient;
+}
+
 class Demo {
   /** What is being done, for the text of a failure. */
   step = 'starting';
@@ -56,6 +61,10 @@ class Demo {
   readonly #log: LogEntry[];
   readonly #states: DemoState[] = [];
   readonly #clients: DemoClient[] = [];
+  /** The link of a sign-in under way. */
+  #openLink: string | undefined;
+  #isSignedIn = false;
+  #isClosed = false;
 
   constructor(url: string, authorizationServer: DemoAuthorizationServer, log: LogEntry[]) {
     this.#url = url;
@@ -67,50 +76,64 @@ class Demo {
   async run(whyAutomatic: string | undefined): Promise<number> {
     say(1, 'A protected MCP server listens here:', this.#url);
     say(' ', 'Its authorization server:', this.#authorizationServer.issuer);
-    const isApproved = whyAutomatic === undefined && (await this.#signInByBrowser());
-    if (isApproved) return this.#goOn(this.#states[0] as DemoState, this.#clients[0] as DemoClient);
-    const reason = whyAutomatic ?? `As no browser has come by within ${BROWSER_PATIENCE / 1000} seconds`;
-    return withinLimit(this.#runAutomatically(reason), AUTOMATIC_LIMIT);
+    if (whyAutomatic !== undefined) {
+      const signedIn = this.#signIn(whyAutomatic, AUTOMATIC_LIMIT);
+      return withinLimit(
+        signedIn.then((given) => this.#goOn(given)),
+        AUTOMATIC_LIMIT,
+      );
+    }
+    const signedIn = await withinLimit(this.#signIn(undefined, SIGN_IN_LIMIT), SIGN_IN_LIMIT);
+    return withinLimit(this.#goOn(signedIn), AUTOMATIC_LIMIT);
   }
 
-  /** @returns false where no browser was opened */
-  async #signInByBrowser(): Promise<boolean> {
-    const client = this.#startClient(this.#keepState(), SIGN_IN_TIMEOUT, undefined);
-    say(3, 'The server asks for a sign-in:', 'your browser shows a page; press Approve there');
-    const connected = client.connect().then(() => client.toolsWith('greet'));
-    connected.catch(() => {}); // told below, or of no interest any more
-    const isVisited = await Promise.race([connected.then(() => true), this.#visited()]);
-    if (isVisited) await connected;
-    return isVisited;
-  }
-
-  /** Resolves with whether somebody has opened the authorization server's page in time. */
-  async #visited(): Promise<boolean> {
-    for (const begin = Date.now(); Date.now() - begin < BROWSER_PATIENCE; await pause(200))
-      if (this.#authorizationServer.authorizations.length > 0) return true;
-    return false;
-  }
-
-  async #runAutomatically(reason: string): Promise<number> {
-    // A state of its own: a sign-in that waits for a browser may still run on the other.
-    const state = this.#keepState();
+  async #signIn(whyAutomatic: string | undefined, limit: number): Promise<SignedIn> {
+    this.step = 'signing in';
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<never>((_, reject) => {
       fail = reject;
     });
-    const client = this.#startClient(state, AUTOMATIC_LIMIT / 1000, (link) => {
-      say(3, 'The server asks for a sign-in:', 'the bridge hands the link to the client');
-      say(' ', `${reason},`, 'the demo follows the link itself, and approves');
-      this.step = 'following the link of the sign-in';
-      void followLink(link).catch(fail);
-    });
-    const signedIn = client.connect().then(() => client.toolsWith('greet'));
-    signedIn.catch(() => {});
-    await Promise.race([signedIn, failed]);
-    return this.#goOn(state, client);
+    void this.#authorizationServer.denied.then(() => fail(new Error('the answer was Deny')));
+    const onLink = (link: string): boolean => {
+      this.#openLink = link;
+      if (whyAutomatic !== undefined) {
+        say(3, 'The server asks for a sign-in:', 'the bridge hands the link to the client');
+        this.#follow(link, whyAutomatic).catch(fail);
+        return true;
+      }
+      say(3, 'The server asks for a sign-in:', 'your browser shows a page; press Approve there');
+      say(' ', 'Should it not, open this:', link);
+      this.#waitForBrowser(link).catch(fail);
+      return false;
+    };
+    const state = new DemoState();
+    this.#states.push(state);
+    const client = this.#addClient(
+      new DemoClient({ url: this.#url, env: state.environment(limit / 1000), onLink }),
+    );
+    say(2, 'A client starts the bridge:', `mcp-drawbridge ${this.#url}`);
+    const connected = client.connect().then(() => client.toolsWith('greet'));
+    connected.catch(() => {}); // where the other is quicker
+    await Promise.race([connected, failed]);
+    this.#openLink = undefined;
+    this.#isSignedIn = true;
+    return { state, client };
   }
 
-  async #goOn(state: DemoState, client: DemoClient): Promise<number> {
+  /** Leaves it to the user; where no browser comes by, it does not. */
+  async #waitForBrowser(link: string): Promise<void> {
+    for (const begin = Date.now(); Date.now() - begin < BROWSER_PATIENCE; await pause(200))
+      if (this.#authorizationServer.authorizations.length > 0 || this.#isClosed) return;
+    await this.#follow(link, `As no browser came by in ${BROWSER_PATIENCE / 1000} s`);
+  }
+
+  async #follow(link: string, reason: string): Promise<void> {
+    say(' ', `${reason},`, 'the demo follows the link itself, and approves');
+    this.step = 'following the link of the sign-in';
+    await followLink(link);
+  }
+
+  async #goOn({ state, client }: SignedIn): Promise<number> {
     const [registration] = [...this.#authorizationServer.registrations.values()].slice(-1);
     const asked = this.#authorizationServer.authorizations.at(-1);
     say(4, 'The bridge has registered itself:', `${registration?.name}, ${asked?.redirectUri}`);
@@ -139,8 +162,7 @@ class Demo {
     this.step = 'starting again';
     const windows = this.#authorizationServer.authorizations.length;
     const begin = this.#log.length;
-    const client = new DemoClient({ url: this.#url, env: state.environment(0), openLink: undefined });
-    this.#clients.push(client);
+    const client = this.#addClient(new DemoClient({ url: this.#url, env: state.environment(0) }));
     await client.connect();
     const until = this.#log.findIndex(({ about }, at) => at >= begin && about === 'initialize');
     const requests = until + 1 - begin;
@@ -159,32 +181,27 @@ class Demo {
     await client.close();
   }
 
-  #startClient(
-    state: DemoState,
-    signInTimeout: number,
-    openLink: ((link: string) => void) | undefined,
-  ): DemoClient {
-    this.step = 'signing in';
-    const client = new DemoClient({ url: this.#url, env: state.environment(signInTimeout), openLink });
+  #addClient(client: DemoClient): DemoClient {
     this.#clients.push(client);
-    say(2, 'A client starts the bridge:', `mcp-drawbridge ${this.#url}`);
     return client;
   }
 
-  #keepState(): DemoState {
-    const state = new DemoState();
-    this.#states.push(state);
-    return state;
-  }
-
-  /** Ends the bridges, and the sign-in that may still wait for the user: it is told that the user has declined. */
+  /** Ends the bridges, and a sign-in that still waits for the user: it is told that the user has declined. */
   async close(): Promise<void> {
-    const links = this.#authorizationServer.denyPending();
+    this.#isClosed = true;
+    const denial =
+      this.#openLink === undefined ? undefined : this.#authorizationServer.denialOf(this.#openLink);
     await Promise.allSettled([
-      ...links.map((link) => followLink(link)),
+      denial === undefined ? undefined : followLink(denial),
       ...this.#clients.map((client) => client.close()),
     ]);
     for (const state of this.#states) state.remove();
+    if (this.#isSignedIn) return;
+    // The process that signs in notes how it ended, in the folder that has just gone.
+    for (let round = 0; round < 5; round++) {
+      await pause(200);
+      for (const state of this.#states) state.remove();
+    }
   }
 }
 

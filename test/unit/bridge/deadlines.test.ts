@@ -113,6 +113,33 @@ describe('a watch over pending requests', () => {
     expect(expired).toEqual([request]);
   });
 
+  test('a request that waits for the user is told of, and has time until the client gives it up', () => {
+    const pending = new PendingRequests();
+    const expired: PendingRequest[] = [];
+    const told: [PendingRequest, number][] = [];
+    const deadlines = new DeadlineWatch(
+      pending,
+      (request) => {
+        expired.push(request);
+        pending.remove(request);
+      },
+      (request, now) => told.push([request, now]),
+    );
+    const [waits, other] = [1, 2].map((id) => ask('tools/call', { id, timeout: SECOND }).request) as [
+      PendingRequest,
+      PendingRequest,
+    ];
+    for (const request of [waits, other]) pending.add(request);
+    waits.challengedAt = performance.now();
+    deadlines.start();
+    vi.advanceTimersByTime(49 * SECOND);
+    expect(expired).toEqual([other]);
+    expect(told.every(([request]) => request === waits)).toBe(true);
+    expect(told.length).toBe((49 * SECOND) / 250);
+    vi.advanceTimersByTime(2 * SECOND);
+    expect(expired).toEqual([other, waits]);
+  });
+
   test('stop ends it', () => {
     const { pending, expired, deadlines } = watch();
     pending.add(ask('x', { timeout: SECOND }).request);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PendingRequest } from '../../../src/bridge/pending-requests.ts';
+import { DrawbridgeError } from '../../../src/errors.ts';
 import {
   answers,
   contract,
@@ -168,6 +169,35 @@ describe('a new session in place of one that is gone', () => {
     http.on('initialize', answers(contract));
     await recovery.recover(undefined);
     expect(seen.recovered).toEqual([[]]);
+  });
+});
+
+describe('a first session after a provisional answer', () => {
+  test('may be of another revision than the client was told, whose rules go on on its side [L-20]', async () => {
+    const { http, recovery, seen } = makeCrossing();
+    recovery.remember(initializeBody);
+    recovery.promise('2025-03-26');
+    expect([recovery.protocolVersion, recovery.canBegin]).toEqual(['2025-03-26', true]);
+    recovery.clientReady(initializedBody);
+    http.on('initialize', answers(contract, 'session-1'));
+    await recovery.recover(undefined);
+    expect(seen).toMatchObject({ broken: [], recovered: [[]] });
+    expect(http.session).toEqual({ id: 'session-1', protocolVersion: '2025-11-25' });
+    expect(http.sent[1]?.body).toBe(initializedBody);
+    expect([recovery.protocolVersion, recovery.contract?.protocolVersion]).toEqual([
+      '2025-03-26',
+      '2025-11-25',
+    ]);
+  });
+
+  test('that waits for the user too long is given up with the words that the request was given', async () => {
+    const { http, recovery } = makeCrossing();
+    recovery.remember(initializeBody);
+    http.on('initialize', (message) => {
+      (message as PendingRequest).fail(new DrawbridgeError('sign-in-needed', 'Sign in.'));
+      return new Promise(() => {});
+    });
+    expect(await reasonOf(recovery.recover(undefined))).toBe('sign-in-needed');
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { held } from '../helpers/bridge-harness.ts';
-import { LINK, ScriptedAuthorizer } from '../helpers/scripted-authorizer.ts';
-import { contract, fails, sessionExpired } from '../helpers/scripted-transport.ts';
+import { LINK } from '../helpers/scripted-authorizer.ts';
+import { fails, sessionExpired } from '../helpers/scripted-transport.ts';
 import { changed, startSignedOut, textOf } from '../helpers/sign-in-harness.ts';
 
 afterEach(() => void vi.useRealTimers());
@@ -152,17 +152,4 @@ describe('a sign-in in the middle of a session', () => {
     await bridge.pass(50_500);
     expect(bridge.news().map(({ id, error }) => [id, error.data.reason])).toEqual([[1, 'sign-in-needed']]);
   });
-});
-
-test('without a sign-in the gate is never asked for', async () => {
-  const authorizer = new ScriptedAuthorizer();
-  authorizer.token = 'Bearer t';
-  const bridge = startSignedOut({ isOpen: true, server: contract });
-  bridge.authorizer.token = 'Bearer t';
-  await bridge.initialize();
-  await bridge.initialized();
-  await bridge.request(1, 'tools/list');
-  await bridge.pass(5000);
-  expect(bridge.logLines.filter(({ level }) => level !== 'debug')).toEqual([]);
-  expect(authorizer.signIns).toEqual([]);
 });

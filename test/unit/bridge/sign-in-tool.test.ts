@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { COMMAND, LINK, type ScriptedSignIn } from '../helpers/scripted-authorizer.ts';
+import { challenged } from '../helpers/scripted-transport.ts';
 import { startSignedOut, textOf } from '../helpers/sign-in-harness.ts';
 
 afterEach(() => void vi.useRealTimers());
@@ -133,6 +134,18 @@ describe('the tool sign_in', () => {
     await bridge.request(1, 'tools/list');
     await bridge.signIn('b');
     expect(bridge.sent()).toEqual(['tools/list', 'tools/call']);
+  });
+
+  test('begins a sign-in again when the credential has gone since, though no window was opened for that', async () => {
+    const bridge = await pending();
+    await bridge.authorizer.succeed();
+    bridge.remote.on('resources/read', challenged);
+    await bridge.request(1, 'resources/read', { uri: 'x' });
+    expect(bridge.news().at(-1).error.data.reason).toBe('unauthorized');
+    await bridge.signIn('a');
+    expect(bridge.authorizer.signIns).toHaveLength(2);
+    await bridge.authorizer.succeed();
+    expect(textOf(bridge.news()[0])).toMatch(/^Signed in\./);
   });
 
   test('a later page without it leaves the server its own', async () => {

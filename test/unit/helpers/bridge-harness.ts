@@ -21,6 +21,9 @@ export interface HarnessOptions {
   /** In milliseconds. */
   initializeWait?: number;
   memory?: ServerMemory;
+  /** In place of the scripted remote. */
+  createTransport?: BridgeOptions['createTransport'];
+  client?: BridgeOptions['client'];
   /** What the server says in answer to `initialize`. */
   welcome?: object;
 }
@@ -32,6 +35,8 @@ export function startBridge({
   authorizer = new FixedCredentials(),
   initializeWait = 3000,
   memory,
+  createTransport,
+  client = { target: 'https://a.test/mcp' } as BridgeOptions['client'],
   welcome = contract,
 }: HarnessOptions = {}) {
   const input = new PassThrough();
@@ -59,12 +64,12 @@ export function startBridge({
       url: new URL('https://a.test/mcp'),
       headers: {},
     } as unknown as Settings,
-    client: { target: 'https://a.test/mcp' } as BridgeOptions['client'],
+    client,
     authorizer,
     memory,
     createTransport: (given) => {
       sink = given.sink;
-      return remote;
+      return createTransport ? createTransport(given) : remote;
     },
     log,
     input,

@@ -1,12 +1,14 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type Authorizer, FixedCredentials } from '../../../src/authorization/authorizer.ts';
 import { StreamableHttp } from '../../../src/remote/streamable-http.ts';
 import { resultOf, sseEvent } from '../../support/fake-answers.ts';
+import type { EventStream } from '../../support/fake-exchange.ts';
 import { type FakeRemote, startFakeRemote } from '../../support/fake-remote.ts';
 import { within } from '../../support/wait.ts';
 import { ask } from '../helpers/pending.ts';
 import { StaleCredential, transportOptions } from '../helpers/scripted-sink.ts';
 
-async function connect(remote: FakeRemote, authorizer = new StaleCredential()) {
+async function connect(remote: FakeRemote, authorizer: Authorizer = new StaleCredential()) {
   const options = await transportOptions(remote, authorizer);
   const transport = new StreamableHttp(options);
   onTestFinished(() => transport.close(100));
@@ -173,5 +175,47 @@ describe('the session', () => {
       kind: 'failed',
       error: { reason: 'invalid-answer' },
     });
+  });
+});
+
+describe('the listening stream', () => {
+  test('that was refused for want of a credential is opened when asked for again, from where it had come to', async () => {
+    const remote = await startFakeRemote();
+    const streams: EventStream[] = [];
+    let isSignedIn = true;
+    remote.on('GET', (exchange) => {
+      if (isSignedIn) streams.push(exchange.sse());
+      else exchange.status(401);
+    });
+    const { transport, sink } = await connect(remote, new FixedCredentials());
+    transport.useSession(session);
+    await transport.listen();
+    await transport.listen();
+    expect(remote.of('GET')).toHaveLength(1);
+    const notice = { jsonrpc: '2.0', method: 'n' };
+    streams[0]?.send(notice, { id: 'e1' });
+    await vi.waitFor(() => expect(sink.messages).toHaveLength(1));
+    isSignedIn = false;
+    streams[0]?.end();
+    await vi.waitFor(() => expect(remote.of('GET')).toHaveLength(2), 3000);
+    await vi.waitFor(async () => {
+      isSignedIn = true;
+      await transport.listen();
+      expect(remote.of('GET')).toHaveLength(3);
+    });
+    expect(remote.of('GET')[2]?.headers['last-event-id']).toBe('e1');
+    await transport.listen();
+    expect(remote.of('GET')).toHaveLength(3);
+  });
+
+  test('of a session that is over is not', async () => {
+    const remote = await startFakeRemote();
+    remote.on('GET', (exchange) => exchange.status(405));
+    const { transport } = await connect(remote);
+    transport.useSession(session);
+    await transport.listen();
+    transport.useSession(undefined);
+    await transport.listen();
+    expect(remote.of('GET')).toHaveLength(1);
   });
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { type Browser, followingBrowser, followSignIn, recordingBrowser } from '../../support/browsers.ts';
 import { startFakeAuthorizationServer } from '../../support/fake-authorization-server.ts';
 import { startFakeRemote } from '../../support/fake-remote.ts';
-import { findSecrets, signInSetup } from '../../support/signed-in.ts';
+import { findSecrets, signInProcesses, signInSetup } from '../../support/signed-in.ts';
 
 const start = (browser: Browser, url: string) => spawn(browser.program, [url], { env: {}, stdio: 'ignore' });
 
@@ -57,4 +57,14 @@ test('a test can stop before the callback and go there in its own way', async ()
   const { home } = signInSetup();
   const [code = ''] = server.secretsSeen();
   expect(findSecrets(server.secretsSeen(), home, `an output with ${code}`)).toEqual([`${code} in output 0`]);
+});
+
+test('what a bridge has started is found by what it was given', async () => {
+  const setup = signInSetup(recordingBrowser({ hangs: true }));
+  const child = spawn(setup.browser.program, ['https://example.com'], {
+    env: { BROWSER: setup.browser.program },
+    stdio: 'ignore',
+  });
+  await setup.browser.nextOpened();
+  expect(signInProcesses(setup)).toEqual([child.pid]);
 });

@@ -220,15 +220,15 @@ describe('the authorization request', () => {
     expect((await decide(again, 'approve')).status).toBe(400);
   });
 
-  test('is denied where the demo ends before the user has decided', async () => {
-    await authorize((await startFlow()).parameters);
-    const [link] = server.denyPending();
-    expect(Object.fromEntries(new URL(link ?? '').searchParams)).toEqual({
+  test('gives, for its link, where Deny would lead: for a demo that ends before the user has decided', async () => {
+    const { parameters } = await startFlow();
+    const denial = new URL(server.denialOf(`${origin}/authorize?${form(parameters)}`));
+    expect(`${denial.origin}${denial.pathname}`).toBe(redirectUri);
+    expect(Object.fromEntries(denial.searchParams)).toEqual({
       error: 'access_denied',
       state: 'the-state',
       iss: origin,
     });
-    expect(server.denyPending()).toEqual([]);
   });
 });
 

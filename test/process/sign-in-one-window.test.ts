@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { followingBrowser, followSignIn, navigate } from '../support/browsers.ts';
+import { isLinux } from '../support/prerequisites.ts';
+import { protectedBy, signInWorld, untilConnected, untilTools } from '../support/sign-in-world.ts';
+import { until } from '../support/wait.ts';
+
+describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
+  test.each([
+    [5, 401],
+    [10, 405],
+  ] as const)('%i bridges at once, GET answered by %i: one window, one registration [A1, A2, T70]', async (count, getStatus) => {
+    const world = await signInWorld({ browser: followingBrowser(), protection: { getStatus } });
+    const bridges = Array.from({ length: count }, () => world.bridge());
+    await Promise.all(bridges.map((bridge) => untilConnected(bridge)));
+    const { browser, server } = world;
+    expect(browser.opened).toHaveLength(1);
+    expect(server.of('register')).toHaveLength(1);
+    expect(server.of('authorize').map(({ params }) => params.state)).toHaveLength(1);
+    expect([server.grants(), server.reuses]).toEqual([1, 0]);
+    const answers = await Promise.all(bridges.map((bridge) => bridge.callTool('echo', { a: 1 })));
+    for (const answer of answers) expect(answer).toHaveProperty('result');
+  }, 90_000);
+
+  test('a single bridge, GET answered by 405, an instant browser [A3]', async () => {
+    const world = await signInWorld({ browser: followingBrowser(), protection: { getStatus: 405 } });
+    const bridge = world.bridge({ args: ['--initialize-wait', '20'] });
+    const answer = await bridge.initialize();
+    expect(answer.result.serverInfo.name).toBe('fake-remote');
+    expect(world.browser.opened).toHaveLength(1);
+    expect(bridge.stderr).toBe('');
+  });
+
+  test('the process that signs in dies with its window open: one new window, the old callback is refused [T72]', async () => {
+    const world = await signInWorld();
+    const bridges = [world.bridge(), world.bridge(), world.bridge()];
+    const handshakes = bridges.map((bridge) => bridge.initialize());
+    const first = await world.browser.nextOpened();
+    process.kill(await world.signInProcess(), 'SIGKILL');
+    const second = await world.browser.nextOpened(2, 20_000);
+    await Promise.all(handshakes);
+
+    const { callback: old } = await followSignIn(first, { stopBeforeCallback: true });
+    const stale = new URL(old as string);
+    stale.port = new URL(new URL(second).searchParams.get('redirect_uri') as string).port;
+    expect((await navigate(stale.href)).status).toBe(400);
+    expect(world.server.of('token')).toEqual([]);
+
+    expect((await followSignIn(second)).result).toMatchObject({ status: 200 });
+    await Promise.all(bridges.map((bridge) => untilTools(bridge)));
+    expect(world.browser.opened).toHaveLength(2);
+    expect(world.server.grants()).toBe(1);
+  }, 90_000);
+
+  test('three servers need a sign-in at once: one window at a time [T73]', async () => {
+    const world = await signInWorld();
+    const others = [await protectedBy(world.server), await protectedBy(world.server)];
+    const bridges = [world.remote, ...others].map(({ url }) => world.bridge({ url }));
+    const handshakes = bridges.map((bridge) => bridge.initialize());
+    const seen = new Set<string>();
+    for (let window = 1; window <= 3; window++) {
+      const url = await world.browser.nextOpened(window, 20_000);
+      seen.add(new URL(url).searchParams.get('resource') as string);
+      // While it is open there is no other, whatever the others want.
+      await Promise.all(handshakes);
+      expect(world.browser.opened).toHaveLength(window);
+      expect((await followSignIn(url)).result).toMatchObject({ status: 200 });
+    }
+    expect(seen.size).toBe(3);
+    await Promise.all(bridges.map((bridge) => untilTools(bridge)));
+    expect(world.browser.opened).toHaveLength(3);
+    await until('one registration for the authorization server', () => world.server.of('register').length === 1);
+  }, 90_000);
+});
