@@ -19,6 +19,8 @@ const UNSET = [
   'HTTP_PROXY',
   'HTTPS_PROXY',
   'ALL_PROXY',
+  'DISPLAY',
+  'WAYLAND_DISPLAY',
   'NODE_COMPILE_CACHE',
   'NODE_DISABLE_COMPILE_CACHE',
 ];
@@ -35,6 +37,7 @@ function environment(name, keepCertificates) {
     ...Object.fromEntries(given),
     HOME: home,
     USERPROFILE: home,
+    BROWSER: fileURLToPath(new URL('./browser.mjs', import.meta.url)),
     MCP_REMOTE_CONFIG_DIR: join(home, 'mcp-remote'),
     MCP_DRAWBRIDGE_HOME: join(home, 'mcp-drawbridge'),
   };

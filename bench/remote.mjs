@@ -24,6 +24,8 @@ export async function startRemote() {
   const origin = `http://127.0.0.1:${Number(line.toString())}`;
   return {
     url: `${origin}/mcp`,
+    /** The same server, where it wants a sign-in. */
+    protectedUrl: `${origin}/protected/mcp`,
     /** Starts the counters anew; both delays are in milliseconds. */
     reset: ({ delay = 0, connectionDelay = 0 } = {}) =>
       getJson(`${origin}/control?delay=${delay}&connection-delay=${connectionDelay}`),

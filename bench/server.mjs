@@ -1,6 +1,7 @@
 // The remote MCP server of the bench, in a process of its own. It does as little as it can, so that what is
 // measured is the bridge: no schema, no SDK, answers prepared in advance. Prints its port, and ends with stdin.
 import { createServer } from 'node:http';
+import { authorize, isSignedIn, PROTECTED, refuse } from './authorization.mjs';
 
 const SLICE = 64 * 1024;
 // Nothing but an id and a method is needed of a large request, and they stand at one of its ends.
@@ -136,7 +137,9 @@ function openStream(response) {
 
 function handle(request, response) {
   const [path] = request.url.split('?');
-  if (path !== '/mcp') response.writeHead(404).end();
+  if (path === PROTECTED && !isSignedIn(request)) refuse(request, response);
+  else if (authorize(request, response)) return;
+  else if (path !== '/mcp' && path !== PROTECTED) response.writeHead(404).end();
   else if (request.method === 'POST') receive(request, response);
   else if (request.method === 'DELETE') response.writeHead(200).end();
   // As the SDK's server does; a stream left open here would keep a client that only asks waiting.

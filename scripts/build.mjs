@@ -23,6 +23,13 @@ const { output } = await bundle.write({
   comments: { legal: true },
   entryFileNames: '[name].js',
   chunkFileNames: '[name]-[hash].js',
+  codeSplitting: {
+    includeDependenciesRecursively: false,
+    groups: [
+      // What a signed-in start needs beside the main file is one file to read.
+      { name: 'oauth', test: /\/src\/(credentials|authorization)\/(?!(authorizer|lazy-authorizer|token-command)\.ts)/ },
+    ],
+  },
 });
 await bundle.close();
 

@@ -4,8 +4,17 @@ import { callFigures } from './calls.mjs';
 import { installFigures } from './install.mjs';
 import { largeFigures } from './large.mjs';
 import { memoryFigures } from './memory.mjs';
+import { signedInFigures } from './signed-in.mjs';
 import { startFigures } from './start.mjs';
 
 const [idle, ten] = memoryFigures;
 
-export const figures = [...startFigures, idle, ...callFigures, ...largeFigures, ten, ...installFigures];
+export const figures = [
+  ...startFigures,
+  ...signedInFigures,
+  idle,
+  ...callFigures,
+  ...largeFigures,
+  ten,
+  ...installFigures,
+];

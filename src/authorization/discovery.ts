@@ -127,8 +127,8 @@ export class Discovery {
         timeout: TIMEOUT,
       });
       if (status < 300 || status >= 400) return { status, json: status === 200 ? json : undefined };
-      const location = headers.location ?? '';
-      const next = URL.canParse(location, at.href) ? new URL(location, at).href : undefined;
+      const { location } = headers;
+      const next = location && URL.canParse(location, at.href) ? new URL(location, at).href : undefined;
       const to = parseNamedUrl(next, this.#server);
       const isAllowed = to && hops < MAX_REDIRECTS && (mayLeave || to.origin === url.origin);
       if (!isAllowed) return { status: 404, json: undefined };
@@ -139,9 +139,13 @@ export class Discovery {
 
 function mismatch(resource: string, server: URL): DrawbridgeError {
   const named = displayText(resource, 100);
+  // A hint to be typed holds nothing that a shell would take for more than a word.
+  const hint = /^https:\/\/[\w.~:/%-]{1,90}$/.test(resource)
+    ? `if that is right, give --resource ${resource}`
+    : 'please tell whoever runs that server';
   return new DrawbridgeError(
     'authorization-server',
-    `The metadata of ${server.host} is for another resource, ${named}; if that is right, give --resource ${named}.`,
+    `The metadata of ${server.host} is for another resource, ${named}; ${hint}.`,
     { url: server.origin + server.pathname },
   );
 }

@@ -14,7 +14,9 @@ export function canonicalResource(server: URL): string {
  * server's token for this one [18] (RFC 9728 section 3.3, and what the official SDKs accept).
  */
 export function speaksFor(resource: string, server: URL): boolean {
-  if (resource.includes('#') || !URL.canParse(resource)) return false;
+  // Sent as it stands, so what the parser would repair is refused, too [1].
+  if (resource.length > 2048 || /[\u0000-\u0020\u007f-\u00a0\\#]/.test(resource)) return false;
+  if (!URL.canParse(resource)) return false;
   const url = new URL(resource);
   if (url.origin !== server.origin || url.username || url.password) return false;
   const path = url.pathname.replace(/\/$/, '');

@@ -11,7 +11,7 @@ export class OAuthError extends DrawbridgeError {
 
   /** @param what what was refused, e.g. "the refresh" */
   constructor(what: string, host: string, { status, json }: Pick<OAuthAnswer, 'status' | 'json'>) {
-    const code = typeof json?.error === 'string' && /^[\x20-\x7e]{1,64}$/.test(json.error) ? json.error : '';
+    const code = typeof json?.error === 'string' && /^[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(json.error) ? json.error : '';
     const description = typeof json?.error_description === 'string' ? json.error_description : '';
     const detail = code ? `: ${code}${description && ` (${displayText(description)})`}` : ` (HTTP ${status})`;
     super('authorization-server', `${host} refused ${what}${detail}.`, { status });
@@ -60,7 +60,7 @@ export async function requestToken(
   const answer = await postForm(http, endpoint, client, parameters, timeout);
   if (answer.status !== 200 || !answer.json || answer.json.error !== undefined) {
     const what = parameters.grant_type === 'refresh_token' ? 'to renew the token' : 'the sign-in';
-    throw new OAuthError(what, new URL(endpoint).host, answer);
+    throw new OAuthError(what, new URL(endpoint).host, withoutSecrets(answer, client, parameters));
   }
   return parseTokenSet(answer.json, new URL(endpoint).host);
 }
@@ -84,6 +84,21 @@ export function postForm(
       form.set('client_secret', client.secret);
   }
   return http.request(new URL(endpoint), { method: 'POST', headers, body: form.toString(), timeout });
+}
+
+/** Some servers quote in their refusal what they were sent. */
+function withoutSecrets(
+  { status, json }: OAuthAnswer,
+  { secret }: ClientIdentity,
+  { code, code_verifier, refresh_token }: Readonly<Record<string, string>>,
+): Pick<OAuthAnswer, 'status' | 'json'> {
+  const description = json?.error_description;
+  if (typeof description !== 'string') return { status, json };
+  const clean = [code, code_verifier, refresh_token, secret].reduce<string>(
+    (text, value) => (value ? text.replaceAll(value, '…') : text),
+    description,
+  );
+  return { status, json: { ...json, error_description: clean } };
 }
 
 function parseTokenSet(json: Record<string, unknown>, host: string): TokenSet {

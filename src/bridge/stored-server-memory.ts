@@ -34,12 +34,14 @@ export class StoredServerMemory implements ServerMemory {
 
   remember(result: RememberedServer): void {
     if (isDeepStrictEqual(this.read(), result) || JSON.stringify(result).length > MAX_SIZE) return;
+    this.#write(result).catch((error: unknown) =>
+      this.#log.debug('server memory not written', { reason: asDrawbridgeError(error).reason }),
+    );
+  }
+
+  async #write(result: RememberedServer): Promise<void> {
     const generation = this.#store.read('memory', this.#id)?.generation ?? 0;
     // Another bridge of this server may be quicker; it has heard the same.
-    this.#store
-      .write('memory', this.#id, { schema: 1, initialize: result }, generation)
-      .catch((error: unknown) =>
-        this.#log.debug('server memory not written', { reason: asDrawbridgeError(error).reason }),
-      );
+    await this.#store.write('memory', this.#id, { schema: 1, initialize: result }, generation);
   }
 }

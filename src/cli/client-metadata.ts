@@ -11,7 +11,10 @@ import { DrawbridgeError } from '../errors.ts';
  */
 export function printClientMetadata(url: string): number {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed?.protocol !== 'https:' || parsed.pathname === '/' || parsed.hash || parsed.username)
+  const { protocol, pathname = '/', username, password } = parsed ?? {};
+  // It is compared as text, so it must be what the parser leaves as it is: no blank, no "..".
+  const isSound = !url.includes('#') && url.split('?')[0]?.endsWith(pathname) && !/[\s\\]/.test(url);
+  if (!parsed || protocol !== 'https:' || pathname === '/' || !isSound || username || password)
     throw new DrawbridgeError('usage', '--url must be an https URL with a path; see --help.');
   // Some servers take any port of a loopback address, as they should; some compare the whole (RFC 8252 section 7.3).
   const places = ['', ...DOCUMENT_PORTS.map((port) => `:${port}`)];

@@ -6,6 +6,9 @@ import type { OptionReader } from './option-reader.ts';
 const reservedParameters =
   /^(response_type|response_mode|client_id|client_secret|redirect_uri|scope|state|code|code_challenge|code_challenge_method|code_verifier|resource|nonce|request|request_uri|iss|grant_type)$/;
 
+/** What the URL parser would drop, repair or split off; the texts are compared and sent as they stand. */
+const unsafe = /[\u0000-\u0020\u007f-\u00a0\\#]/;
+
 /**
  * How the user is to be signed in, from the options.
  *
@@ -19,6 +22,7 @@ export function readSignInSettings(read: OptionReader, env: NodeJS.ProcessEnv): 
     const value = expandVariables(text, env, (variable) =>
       read.fail(name, `names the environment variable ${variable}, which is not set`),
     );
+    if (value === '') return read.fail(name, 'is empty');
     // RFC 6749 appendix A.1 and A.2: visible ASCII and blanks.
     return /^[\x20-\x7e]+$/.test(value)
       ? value
@@ -26,7 +30,7 @@ export function readSignInSettings(read: OptionReader, env: NodeJS.ProcessEnv): 
   };
   const resource = read.text('resource');
   if (resource !== undefined && read.flag('no-resource')) read.fail('resource', 'contradicts --no-resource');
-  if (resource !== undefined && (!URL.canParse(resource) || resource.includes('#') || /\s/.test(resource)))
+  if (resource !== undefined && (!URL.canParse(resource) || unsafe.test(resource)))
     read.fail('resource', 'must be an absolute URI without a fragment');
   const clientId = expanded('client-id');
   const clientSecret = expanded('client-secret');
@@ -77,7 +81,7 @@ function readHttpsUrl(read: OptionReader, name: string, needsPath: boolean): str
   if (text === undefined) return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isLocal = url?.protocol === 'http:' && /^(127\.0\.0\.1|\[::1\]|localhost)$/.test(url.hostname);
-  if (!url || /[\s\\#]/.test(text) || url.username || url.password)
+  if (!url || unsafe.test(text) || url.username || url.password)
     return read.fail(name, 'must be an https URL');
   if (url.protocol !== 'https:' && (needsPath || !isLocal)) return read.fail(name, 'must be an https URL');
   // The client id is this very text: it must be what the document says of itself.
@@ -106,7 +110,7 @@ function readPort(read: OptionReader): number | undefined {
 
 function readPath(read: OptionReader): string {
   const path = read.text('callback-path') ?? '/callback';
-  return /^\/[A-Za-z0-9._~/-]{0,128}$/.test(path) && !path.includes('//')
+  return /^\/[A-Za-z0-9._~/-]{0,128}$/.test(path) && !/\/(\/|\.{1,2}(\/|$))/.test(path)
     ? path
     : read.fail('callback-path', 'must begin with / and hold letters, digits and . _ ~ - only');
 }

@@ -8,6 +8,8 @@ export type AddressPolicy = 'public' | 'private-too';
 const linkLocal = new BlockList();
 linkLocal.addSubnet('169.254.0.0', 16); // cloud metadata services live here
 linkLocal.addSubnet('fe80::', 10, 'ipv6');
+linkLocal.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6'); // 169.254.0.0/16 through NAT64
+linkLocal.addAddress('fd00:ec2::254', 'ipv6'); // the metadata service of one cloud, on a private address
 
 // IANA's special-purpose registries (RFC 6890): what is not another machine of the Internet.
 const internal = new BlockList();
@@ -25,10 +27,12 @@ for (const [network, prefix] of [
 ] as const)
   internal.addSubnet(network, prefix);
 for (const [network, prefix] of [
-  ['::', 128],
-  ['::1', 128],
+  ['::', 96], // ::1, and IPv4 addresses in the old embedded form
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
+  ['100::', 64],
+  ['2001::', 23],
+  ['2002::', 16],
   ['fc00::', 7],
   ['fec0::', 10],
   ['ff00::', 8],

@@ -40,6 +40,11 @@ export class NoAnswer extends DrawbridgeError {
     super(error.reason, error.message, error.details, error.cause);
     this.sent = sent;
   }
+
+  /** Something came after all, which can't be used: what was asked for has happened, and asking again would not help. */
+  get isUnusableAnswer(): boolean {
+    return this.reason === 'invalid-answer' || this.reason === 'too-large';
+  }
 }
 
 /**
@@ -107,8 +112,9 @@ export class OAuthHttp {
         request.timeout,
       );
       outgoing.once('socket', (socket) => {
-        if (!socket.connecting) sent = true;
-        socket.once('connect', () => {
+        const isSecuring = 'secureConnecting' in socket && socket.secureConnecting === true;
+        if (!socket.connecting && !isSecuring) sent = true;
+        socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
           sent = true;
         });
       });
@@ -151,10 +157,18 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
+/** In one pass: a pattern that skips strings would take minutes over one that does not end. */
 function isTooDeep(text: string): boolean {
   let depth = 0;
-  for (const [bracket] of text.replace(/"(?:[^"\\]|\\.)*"/gs, '').matchAll(/[[\]{}]/g)) {
-    depth += bracket === '{' || bracket === '[' ? 1 : -1;
+  let isInString = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (isInString) {
+      if (character === '\\') at++;
+      else if (character === '"') isInString = false;
+    } else if (character === '"') isInString = true;
+    else if (character === '{' || character === '[') depth++;
+    else if (character === '}' || character === ']') depth--;
     if (depth > MAX_DEPTH) return true;
   }
   return false;

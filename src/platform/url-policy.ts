@@ -27,8 +27,8 @@ export function parseServerUrl(text: string, { allowHttp }: { allowHttp: boolean
 }
 
 /**
- * A URL that a server has named (metadata, endpoints): https, or plain http to this very machine where the MCP server is
- * on it too ("loopback island") [1-3]. The text is checked before it is parsed, since a parser would repair it.
+ * A URL that a server has named (metadata, endpoints): https, and plain http or this very machine only where the MCP
+ * server is on it too ("loopback island") [1-3]. The text is checked before it is parsed, since a parser would repair it.
  *
  * @param server the MCP server's URL as the user typed it
  * @returns undefined where it must not be used
@@ -39,6 +39,7 @@ export function parseNamedUrl(text: unknown, server: URL): URL | undefined {
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (url.username || url.password || url.hostname === '') return undefined;
+  if (isLoopback(url) && !isLoopback(server)) return undefined;
   const isIsland = isLoopback(server) && /^(127\.0\.0\.1|\[::1\]|(.*\.)?localhost)$/.test(url.hostname);
   return url.protocol === 'https:' || isIsland ? url : undefined;
 }

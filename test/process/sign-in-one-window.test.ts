@@ -57,12 +57,14 @@ describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
     const bridges = [world.remote, ...others].map(({ url }) => world.bridge({ url }));
     const handshakes = bridges.map((bridge) => bridge.initialize());
     const seen = new Set<string>();
+    let freedAt = 0;
     for (let window = 1; window <= 3; window++) {
       const url = await world.browser.nextOpened(window, 20_000);
       seen.add(new URL(url).searchParams.get('resource') as string);
-      // While it is open there is no other, whatever the others want.
+      expect(world.browser.starts[window - 1]?.time).toBeGreaterThanOrEqual(freedAt);
       await Promise.all(handshakes);
       expect(world.browser.opened).toHaveLength(window);
+      freedAt = Date.now();
       expect((await followSignIn(url)).result).toMatchObject({ status: 200 });
     }
     expect(seen.size).toBe(3);

@@ -128,7 +128,7 @@ export async function exchangeCode(
   try {
     return await exchange();
   } catch (error) {
-    if (!(error instanceof NoAnswer) || error.reason === 'timeout') throw error;
+    if (!(error instanceof NoAnswer) || error.reason === 'timeout' || error.isUnusableAnswer) throw error;
     return await exchange();
   }
 }

@@ -17,6 +17,8 @@ interface Attempts {
   /** When windows were opened in the last hour, epoch milliseconds. */
   windows: number[];
   last: { at: number; ending: Ending; reason?: string; message?: string };
+  /** When a window was last left unused or the sign-in refused, unless one has succeeded since. */
+  unwanted?: number | undefined;
 }
 
 /** The sign-ins of a connection that bridges have begun: how many windows there were, and how the last one ended. */
@@ -34,8 +36,8 @@ export class SignInAttempts {
     const attempts = this.#read();
     if (!attempts) return true;
     const now = Date.now();
-    const { at, ending } = attempts.last;
-    const isTooSoon = (ending === 'ignored' || ending === 'refused') && now - at < PAUSE;
+    const { unwanted } = attempts;
+    const isTooSoon = unwanted !== undefined && Math.abs(now - unwanted) < PAUSE;
     return !isTooSoon && recent(attempts.windows, now).length < WINDOWS_PER_HOUR;
   }
 
@@ -58,15 +60,22 @@ export class SignInAttempts {
   /** @param opened whether a window was opened */
   async begin(opened: boolean): Promise<void> {
     const now = Date.now();
-    await this.#update(({ windows }) => ({
+    await this.#update(({ windows, unwanted }) => ({
       windows: opened ? [...windows, now] : windows,
       last: { at: now, ending: 'open' },
+      unwanted,
     }));
   }
 
   async end(ending: Ending, failure?: DrawbridgeError): Promise<void> {
     const told = failure && { reason: failure.reason, message: failure.message };
-    await this.#update(({ windows }) => ({ windows, last: { at: Date.now(), ending, ...told } }));
+    const at = Date.now();
+    const isUnwanted = ending === 'ignored' || ending === 'refused';
+    await this.#update(({ windows, unwanted }) => ({
+      windows,
+      last: { at, ending, ...told },
+      unwanted: isUnwanted ? at : ending === 'done' ? undefined : unwanted,
+    }));
   }
 
   #read(): Attempts | undefined {
@@ -77,9 +86,9 @@ export class SignInAttempts {
   }
 
   async #update(change: (attempts: Attempts) => Omit<Attempts, 'schema'>): Promise<void> {
-    const before = this.#read() ?? { schema: 1, windows: [], last: { at: 0, ending: 'done' } };
-    const { windows, last } = change(before);
-    const value: Attempts = { schema: 1, windows: recent(windows, Date.now()), last };
+    const before: Attempts = this.#read() ?? { schema: 1, windows: [], last: { at: 0, ending: 'done' } };
+    const { windows, ...rest } = change(before);
+    const value: Attempts = { schema: 1, windows: recent(windows, Date.now()), ...rest };
     await put(this.#store, 'attempts', this.#id, value);
   }
 }

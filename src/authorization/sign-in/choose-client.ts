@@ -125,7 +125,12 @@ async function registeredClient(
       throw secondError;
     }
   }
-  await put(store, 'client', id, record);
+  try {
+    await put(store, 'client', id, record);
+  } catch (error) {
+    await callback.close();
+    throw error;
+  }
   return { client: record.client, callback, isCached: false };
 }
 

@@ -27,17 +27,25 @@ export class DemoState {
 
   /** How many files there are, and whether one of these texts can be read in any of them. */
   inspect(secrets: readonly string[]): { files: number; readable: boolean } {
-    const files = readdirSync(this.folder, { recursive: true, encoding: 'utf8' })
-      .map((name) => join(this.folder, name))
-      .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
-    const texts = files.map((path) => readFileSync(path, 'latin1'));
+    const texts = readdirSync(this.folder, { recursive: true, encoding: 'utf8' })
+      .map((name) => readText(join(this.folder, name)))
+      .filter((text) => text !== undefined);
     return {
-      files: files.length,
+      files: texts.length,
       readable: texts.some((text) => secrets.some((secret) => text.includes(secret))),
     };
   }
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+/** Undefined for what is no file, and for one that has just been put in another's place. */
+function readText(path: string): string | undefined {
+  try {
+    return statSync(path).isFile() ? readFileSync(path, 'latin1') : undefined;
+  } catch {
+    return undefined;
   }
 }

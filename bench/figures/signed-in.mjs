@@ -1,0 +1,60 @@
+// How soon a bridge answers when the user has signed in earlier: the start that people see every day.
+import { initializeParams } from '../messages.mjs';
+
+const signedIn = new Set();
+
+/** The sign-in itself, once for each program, through its own browser flow; it is not measured. */
+async function signIn(contestant, { remote }) {
+  if (signedIn.has(contestant.name)) return;
+  const client = contestant.open(remote.protectedUrl);
+  try {
+    await client.request('initialize', initializeParams);
+    // Some answer before the sign-in is done; a list of the server's tools comes after it only.
+    for (let tries = 0; tries < 40; tries += 1) {
+      if ((await remote.counters()).paths['POST /token'] > 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    client.notify('notifications/initialized');
+    await client.request('tools/list', {});
+  } finally {
+    await client.close();
+  }
+  signedIn.add(contestant.name);
+}
+
+async function start(contestant, { remote }, url) {
+  await remote.reset();
+  const client = contestant.open(url);
+  try {
+    return { ms: await client.initialize(), requests: (await remote.counters()).requests };
+  } finally {
+    await client.close();
+  }
+}
+
+export const signedInFigures = [
+  {
+    name: 'signed-in',
+    runs: 15,
+    metrics: [
+      {
+        key: 'ms',
+        label: 'spawn to the `initialize` answer, signed in (floor: without), ms',
+        ofFloor: 1.6,
+        ofRemote: 0.2,
+      },
+      { key: 'over', label: 'that over the start without a sign-in, ms', limit: 15 },
+      { key: 'requests', label: 'HTTP requests until then, signed in', ofFloor: 1 },
+    ],
+    measure: async (contestant, context) => {
+      const { remote } = context;
+      // It knows nothing of authorization: what it needs without is what the others are compared with.
+      if (contestant.name === 'floor') return start(contestant, context, remote.url);
+      await remote.reset();
+      await signIn(contestant, context);
+      const without = await start(contestant, context, remote.url);
+      const { ms, requests } = await start(contestant, context, remote.protectedUrl);
+      return { ms, over: ms - without.ms, requests };
+    },
+  },
+];
