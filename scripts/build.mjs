@@ -26,8 +26,15 @@ const { output } = await bundle.write({
   codeSplitting: {
     includeDependenciesRecursively: false,
     groups: [
-      // What a signed-in start needs beside the main file is one file to read.
-      { name: 'oauth', test: /\/src\/(credentials|authorization)\/(?!(authorizer|lazy-authorizer|token-command)\.ts)/ },
+      // What a signed-in start needs beside the main file is one file to read; what a sign-in needs is another.
+      {
+        name: 'oauth',
+        test: /\/src\/(credentials\/|authorization\/(oauth-authorizer|challenge|scopes|step-ups|stored-credentials|token-age|sign-in\/(attempts|command|pending-sign-in|task))\.ts|platform\/child-environment\.ts)/,
+      },
+      {
+        name: 'sign-in',
+        test: /\/src\/(authorization\/(?!(authorizer|lazy-authorizer|token-command)\.ts)|platform\/(oauth-http|address-policy)\.ts)/,
+      },
     ],
   },
 });

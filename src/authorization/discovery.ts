@@ -140,7 +140,7 @@ export class Discovery {
 function mismatch(resource: string, server: URL): DrawbridgeError {
   const named = displayText(resource, 100);
   // A hint to be typed holds nothing that a shell would take for more than a word.
-  const hint = /^https:\/\/[\w.~:/%-]{1,90}$/.test(resource)
+  const hint = /^https?:\/\/[\w.~:/%-]{1,90}$/.test(resource)
     ? `if that is right, give --resource ${resource}`
     : 'please tell whoever runs that server';
   return new DrawbridgeError(

@@ -1,20 +1,20 @@
 import { connectionId, findConnections, type StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
-import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { OAuthHttp } from '../platform/oauth-http.ts';
 import { sleep } from '../platform/sleep.ts';
 import type { Settings } from '../settings.ts';
 import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
 import { bearerChallenge } from './challenge.ts';
-import { Discovery } from './discovery.ts';
+import type { Renewal } from './renewal.ts';
 import { covers, unite } from './scopes.ts';
 import { SignInAttempts } from './sign-in/attempts.ts';
 import { loginCommand } from './sign-in/command.ts';
 import { neededError, PendingSignIn } from './sign-in/pending-sign-in.ts';
 import { createTask } from './sign-in/task.ts';
 import { StepUps } from './step-ups.ts';
-import { ageOf, type Refreshed, TokenRefresher } from './tokens.ts';
+import { ageOf } from './token-age.ts';
+import type { Refreshed } from './tokens.ts';
 
 /** A request waits so long for a refresh that hangs, in milliseconds; the refresh itself goes on [68]. */
 const REFRESH_PATIENCE = 13_000;
@@ -38,8 +38,6 @@ export class OAuthAuthorizer implements Authorizer {
   readonly #log: Logger;
   readonly #connection: string;
   readonly #store: CredentialStore;
-  readonly #http: OAuthHttp;
-  readonly #refresher: TokenRefresher;
   readonly #attempts: SignInAttempts;
   readonly #stepUps = new StepUps();
   readonly #command: string;
@@ -50,6 +48,9 @@ export class OAuthAuthorizer implements Authorizer {
   /** Where the token in use comes from, and whether the server has ever taken it. */
   #origin: Origin = 'stored';
   #wasAccepted = false;
+  /** The refresh token that goes with it gives no other. */
+  #isEnded = false;
+  #loadedRenewal: Promise<Renewal> | undefined;
   #refreshing: { since: number; done: Promise<Refreshed> } | undefined;
   #recovering: Promise<Recovery> | undefined;
   #signIn: PendingSignIn | undefined;
@@ -67,11 +68,9 @@ export class OAuthAuthorizer implements Authorizer {
     this.#settings = settings;
     this.#folder = folder;
     this.#log = log;
-    const { url, signIn, network } = settings;
+    const { url, signIn } = settings;
     this.#connection = connectionId(url.href, signIn.profile);
     this.#store = store;
-    this.#http = new OAuthHttp(url, network);
-    this.#refresher = new TokenRefresher(this.#store, this.#http, this.#connection, signIn.clientSecret, log);
     this.#attempts = new SignInAttempts(this.#store, this.#connection);
     this.#command = loginCommand(settings);
     if (signIn.clientSecret !== undefined) log.protect(signIn.clientSecret);
@@ -87,7 +86,7 @@ export class OAuthAuthorizer implements Authorizer {
     if (!this.#current) return undefined;
     const { record } = this.#current;
     const age = ageOf(record, Date.now());
-    if (age === 'fresh' || record.refreshToken === undefined) return this.#value;
+    if (age === 'fresh' || record.refreshToken === undefined || this.#isEnded) return this.#value;
     const refreshed = this.#refresh(undefined);
     // It still works: nobody waits for the next one.
     return age === 'due' ? this.#value : this.#settle(refreshed);
@@ -140,7 +139,9 @@ export class OAuthAuthorizer implements Authorizer {
     );
     this.#stamp = latest && this.#store.stamp('connection', latest.id);
     const before = this.#value;
-    this.#use(latest, 'stored');
+    const isKnown = latest?.id === this.#current?.id && latest?.generation === this.#current?.generation;
+    // What could not be stored is newer than what is on the disk, until somebody writes there [66].
+    if (!isKnown) this.#use(latest, 'stored');
     return this.#value !== undefined && this.#value !== before;
   }
 
@@ -156,6 +157,7 @@ export class OAuthAuthorizer implements Authorizer {
     this.#value = value;
     this.#origin = origin;
     this.#wasAccepted = false;
+    this.#isEnded = false;
     if (!stored) return;
     const { accessToken, refreshToken, client } = stored.record;
     for (const secret of [accessToken, refreshToken, client.secret]) if (secret) this.#log.protect(secret);
@@ -179,17 +181,33 @@ export class OAuthAuthorizer implements Authorizer {
     const current = this.#current as StoredConnection;
     this.#refreshing ??= {
       since: performance.now(),
-      done: this.#refresher.refresh(current, refused).then((result) => {
+      done: this.#renew(current, refused).then((result) => {
         this.#refreshing = undefined;
         if (result.kind === 'renewed') {
           const isOurs = result.stored.record.accessToken !== current.record.accessToken;
           this.#use(result.stored, isOurs ? 'refreshed' : 'stored');
           this.#stamp = this.#store.stamp('connection', result.stored.id);
         }
+        this.#isEnded = result.kind === 'ended';
         return result;
       }),
     };
     return this.#refreshing;
+  }
+
+  async #renew(current: StoredConnection, refused: string | undefined): Promise<Refreshed> {
+    try {
+      return await (await this.#renewal()).refresh(current, refused);
+    } catch (error) {
+      return { kind: 'failed', error: asDrawbridgeError(error) };
+    }
+  }
+
+  #renewal(): Promise<Renewal> {
+    this.#loadedRenewal ??= import('./renewal.ts').then(
+      ({ Renewal }) => new Renewal(this.#settings, this.#store, this.#log),
+    );
+    return this.#loadedRenewal;
   }
 
   /** Waits for a refresh, but not for ever. */
@@ -198,8 +216,8 @@ export class OAuthAuthorizer implements Authorizer {
     if (result.kind === 'renewed') return this.#value;
     if (result.kind === 'failed') throw result.error;
     this.#load();
-    // The server's challenge to a request without a token says how to go on.
-    return this.#current && ageOf(this.#current.record, Date.now()) !== 'expired' ? this.#value : undefined;
+    // Though its time is over: the server's challenge says how to go on.
+    return this.#value;
   }
 
   async #patiently({ since, done }: { since: number; done: Promise<Refreshed> }): Promise<Refreshed> {
@@ -219,36 +237,21 @@ export class OAuthAuthorizer implements Authorizer {
       if (this.#load() && this.#value !== used) return 'renewed';
       const current = this.#current;
       if (!current || used === undefined) return 'sign-in';
-      const issuer = await this.#issuerNow(metadataUrl, current);
+      const issuer = await (await this.#renewal()).issuerNow(metadataUrl, current.record.issuer);
       if (issuer !== current.record.issuer) {
         // Nothing of the old issuer's goes to the new one [27]; there may be credentials of an earlier time.
-        this.#log.warn('the server now names another authorization server', { host: new URL(issuer).host });
+        this.#log.warn('the server now names another authorization server', { issuer: displayText(issuer) });
         this.#movedTo = issuer;
         return this.#load() ? 'renewed' : 'sign-in';
       }
       if (this.#origin === 'signed-in' && !this.#wasAccepted) return this.#uselessToken();
       if (this.#origin === 'refreshed' && !this.#wasAccepted) return 'sign-in';
-      if (current.record.refreshToken === undefined) return 'sign-in';
+      if (current.record.refreshToken === undefined || this.#isEnded) return 'sign-in';
       const result = await this.#patiently(this.#refresh(used.slice('Bearer '.length)));
       if (result.kind === 'failed') return result.error;
       return result.kind === 'renewed' ? 'renewed' : 'sign-in';
     } catch (error) {
       return asDrawbridgeError(error);
-    }
-  }
-
-  /** The issuer that the server names at this challenge (MCP 2026-07-28, Authorization Server Binding). */
-  async #issuerNow(metadataUrl: string | undefined, { record }: StoredConnection): Promise<string> {
-    const { signIn, url } = this.#settings;
-    if (signIn.issuer !== undefined) return record.issuer;
-    try {
-      const resource = await new Discovery(this.#http, url).protectedResource(metadataUrl, signIn.resource);
-      const named = resource?.authorizationServers;
-      return named === undefined || named.includes(record.issuer) ? record.issuer : (named[0] as string);
-    } catch (error) {
-      // Its own token endpoint is the only place where the refresh token goes, whatever the metadata would have said.
-      this.#log.info('metadata not read', { reason: asDrawbridgeError(error).reason });
-      return record.issuer;
     }
   }
 
@@ -335,14 +338,22 @@ export class OAuthAuthorizer implements Authorizer {
   #signedIn(): void {
     this.#movedTo = undefined;
     this.#restUntil = 0;
-    this.#load();
+    try {
+      this.#load();
+    } catch (error) {
+      this.#log.warn('stored credentials not read', { reason: asDrawbridgeError(error).reason });
+    }
     this.#origin = 'signed-in';
     this.listener?.signedIn();
   }
 
   #isReplaced(replaces: number): boolean {
-    const [latest] = this.#stored();
-    return latest !== undefined && latest.record.signedInAt > replaces;
+    try {
+      const [latest] = this.#stored();
+      return latest !== undefined && latest.record.signedInAt > replaces;
+    } catch {
+      return false; // asked by timers; the next request tells of a store that can't be used
+    }
   }
 }
 

@@ -11,7 +11,10 @@ export class OAuthError extends DrawbridgeError {
 
   /** @param what what was refused, e.g. "the refresh" */
   constructor(what: string, host: string, { status, json }: Pick<OAuthAnswer, 'status' | 'json'>) {
-    const code = typeof json?.error === 'string' && /^[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(json.error) ? json.error : '';
+    const code =
+      typeof json?.error === 'string' && /^[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(json.error)
+        ? json.error
+        : '';
     const description = typeof json?.error_description === 'string' ? json.error_description : '';
     const detail = code ? `: ${code}${description && ` (${displayText(description)})`}` : ` (HTTP ${status})`;
     super('authorization-server', `${host} refused ${what}${detail}.`, { status });

@@ -10,6 +10,7 @@ import { NoAnswer, type OAuthHttp } from '../platform/oauth-http.ts';
 import { sleep } from '../platform/sleep.ts';
 import { invalidTargetError } from './providers.ts';
 import { LOCK_PATIENCE, recordLock } from './stored-credentials.ts';
+import { ageOf } from './token-age.ts';
 import { OAuthError, requestToken, type TokenSet } from './token-endpoint.ts';
 
 /** A refresh that has no answer by then is over, in milliseconds [68]. */
@@ -17,8 +18,8 @@ const TIMEOUT = 28_000;
 /** What passes by is tried again for so long, in milliseconds. */
 const PATIENCE = 10_000;
 const FIRST_PAUSE = 500;
-/** Ahead of the end of an access token: a minute, or a tenth of its life for one that lives longer [69]. */
-const MARGIN = 60_000;
+/** How often it is tried to store what could not be stored, in milliseconds [66]. */
+const STORE_AGAIN = 5_000;
 
 /** How a refresh ended. */
 export type Refreshed =
@@ -28,22 +29,6 @@ export type Refreshed =
   | { kind: 'ended' }
   /** It can be tried again later; nothing is lost. */
   | { kind: 'failed'; error: DrawbridgeError };
-
-/**
- * Whether a token is to be renewed now.
- *
- * @param now epoch milliseconds
- * @returns `due`: soon, it still works; `expired`: before the next request
- */
-export function ageOf(record: ConnectionRecord, now: number): 'fresh' | 'due' | 'expired' {
-  const { expiresAt, obtainedAt } = record;
-  if (expiresAt === undefined) return 'fresh';
-  if (now >= expiresAt - 1_000) return 'expired';
-  const life = expiresAt - obtainedAt;
-  // Of a short life half is left alone, or it would be renewed for ever.
-  const margin = Math.min(Math.max(MARGIN, life / 10), life / 2);
-  return now >= expiresAt - margin ? 'due' : 'fresh';
-}
 
 /**
  * The refresh as one transaction across all processes of the user: lock, read again, adopt what another has renewed or
@@ -97,8 +82,10 @@ export class TokenRefresher {
   }
 
   async #transact(known: StoredConnection, refused: string | undefined): Promise<Refreshed> {
-    const current = this.#read(known.id);
-    if (!current) return { kind: 'ended' }; // signed out meanwhile
+    const found = this.#read(known.id);
+    if (!found) return { kind: 'ended' }; // signed out meanwhile
+    // What could not be stored is newer than what is on the disk, until somebody writes there.
+    const current = found.generation === known.generation ? known : found;
     const { record } = current;
     const isAnother = record.accessToken !== (refused ?? known.record.accessToken);
     if (isAnother && ageOf(record, Date.now()) !== 'expired') return renewed(current);
@@ -117,8 +104,22 @@ export class TokenRefresher {
     } catch (error) {
       // The old token is spent: the new one must not be lost, though it can be kept in memory only for now.
       this.#log.warn('renewed token not stored', { reason: asDrawbridgeError(error).reason });
-      return renewed({ ...intent, record: next }, false);
+      const unstored = { ...intent, record: next };
+      this.#storeLater(unstored);
+      return renewed(unstored, false);
     }
+  }
+
+  /** Tries until it is stored, or somebody else has written or removed the record. */
+  #storeLater(unstored: StoredConnection): void {
+    const timer = setTimeout(() => {
+      this.#write(unstored, unstored.record).catch((error: unknown) => {
+        const { reason } = asDrawbridgeError(error);
+        if (reason === 'credential-store' && !(error instanceof GenerationConflict))
+          this.#storeLater(unstored);
+      });
+    }, STORE_AGAIN);
+    timer.unref();
   }
 
   async #request(record: ConnectionRecord, refreshToken: string): Promise<TokenSet> {
@@ -145,8 +146,8 @@ export class TokenRefresher {
         if (isLost) lost++;
         const isPassing = error instanceof OAuthError ? error.isPassing : error instanceof NoAnswer;
         // An answer that got lost may have spent the token: once more is what a server's grace allows for [67].
-        const isTooLate = error instanceof NoAnswer && error.reason === 'timeout';
-        const mayRepeat = isPassing && lost <= 1 && !isTooLate;
+        const isFinal = error instanceof NoAnswer && (error.reason === 'timeout' || error.isUnusableAnswer);
+        const mayRepeat = isPassing && lost <= 1 && !isFinal;
         if (!mayRepeat || performance.now() + pause > giveUpAt) throw error;
         this.#log.info('token not renewed, trying again', { reason: asDrawbridgeError(error).reason });
         await sleep(pause);
@@ -168,8 +169,8 @@ export class TokenRefresher {
     }
     this.#log.warn('token not renewed', { error: error.code, status: error.status });
     // Refused for another reason: the grant may stand, so it is kept (DESIGN rule 3). A registration that is gone heals
-    // by a sign-in; a client of the user's own does not.
-    const isHealed = error.status < 500 && intent.record.client.source === 'registered';
+    // by a sign-in; a client of the user's own does not, nor does what no authorization server has said.
+    const isHealed = error.code !== '' && intent.record.client.source === 'registered';
     return isHealed ? { kind: 'ended' } : { kind: 'failed', error };
   }
 

@@ -63,15 +63,17 @@ describe('what is dangerous has its place', () => {
   const importersOf = (pattern: RegExp): string[] =>
     files.filter((file) => importsOf(file).some(({ target, isType }) => !isType && pattern.test(target)));
 
-  test('processes are started by the opener and the token command only [120]', () => {
+  test('processes are started by the opener, for the sign-in and by the token command only [120]', () => {
     expect(importersOf(/^node:(child_process|cluster|worker_threads)$/).sort()).toEqual([
       'src/authorization/browser/open-browser.ts',
+      'src/authorization/sign-in/pending-sign-in.ts',
       'src/authorization/token-command.ts',
     ]);
   });
 
   test('files are read and written in few places', () => {
     expect(importersOf(/^node:fs/).sort()).toEqual([
+      'src/authorization/lazy-authorizer.ts',
       'src/cli/build-settings.ts',
       'src/cli/demo/demo-state.ts',
       'src/cli/user-headers.ts',
@@ -90,7 +92,9 @@ describe('what is dangerous has its place', () => {
       'src/cli/demo/follow-link.ts',
       'src/cli/demo/loopback-listener.ts',
       'src/credentials/socket-lock.ts',
+      'src/platform/address-policy.ts',
       'src/platform/http-client.ts',
+      'src/platform/oauth-http.ts',
       'src/platform/proxy.ts',
     ]);
     expect(files.filter((file) => /\bfetch\(/.test(readSource(file)))).toEqual([]);
@@ -102,7 +106,23 @@ describe('what is dangerous has its place', () => {
 
   test('stdout has one writer; the commands for people print too [78, L-02]', () => {
     const printers = files.filter((file) => /process\.stdout|console\./.test(readSource(file)));
-    expect(printers).toEqual(['src/cli/demo/demo.ts', 'src/cli/run-bridge.ts']);
+    expect(printers).toEqual([
+      'src/authorization/sign-in/sign-in-process.ts',
+      'src/cli/client-metadata.ts',
+      'src/cli/demo/demo.ts',
+      'src/cli/login.ts',
+      'src/cli/run-bridge.ts',
+    ]);
+  });
+});
+
+describe('a start with stored credentials', () => {
+  test('loads nothing that only a refresh or a sign-in needs', () => {
+    const loaded = [...loadedWith('src/cli/oauth-connection.ts')];
+    expect(loaded).toContain('src/authorization/oauth-authorizer.ts');
+    for (const file of ['renewal', 'tokens', 'discovery', 'sign-in/run-sign-in', 'browser/callback-server'])
+      expect(loaded).not.toContain(`src/authorization/${file}.ts`);
+    for (const name of ['node:child_process', 'node:dns']) expect(loaded).not.toContain(name);
   });
 });
 
@@ -119,9 +139,13 @@ describe('the plain start of a bridge', () => {
   });
 
   test.each([
+    'src/authorization/oauth-authorizer.ts',
+    'src/authorization/sign-in/run-sign-in.ts',
     'src/authorization/token-command.ts',
+    'src/bridge/sign-in-gate.ts',
     'src/cli/demo/demo.ts',
     'src/cli/program.ts',
+    'src/credentials/store.ts',
     'src/platform/cookies.ts',
     'src/platform/log-writer.ts',
     'src/platform/proxy.ts',

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { release } from 'node:os';
 import { DrawbridgeError } from '../../errors.ts';
+import { scrubbedEnvironment, withoutSecrets } from '../../platform/child-environment.ts';
 
 /** What came of it. */
 export interface Opening {
@@ -12,21 +13,6 @@ export interface Opening {
 const MAX_LENGTH = 8192;
 /** How long a program is watched: one that still runs then is the browser, or has it to open. */
 const GRACE = 2_000;
-
-/** What a browser and a desktop's opener need to find their home, their display and their settings. */
-const names = new Set(
-  [
-    'PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM TMPDIR TMP TEMP BROWSER',
-    'DISPLAY WAYLAND_DISPLAY WAYLAND_SOCKET XAUTHORITY DBUS_SESSION_BUS_ADDRESS DESKTOP_SESSION',
-    'KDE_FULL_SESSION KDE_SESSION_VERSION GNOME_DESKTOP_SESSION_ID DE SNAP_REAL_HOME',
-    '__CF_USER_TEXT_ENCODING HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY',
-    'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT PUBLIC PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432',
-    'COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) APPDATA LOCALAPPDATA USERPROFILE USERNAME USERDOMAIN',
-    'HOMEDRIVE HOMEPATH ALLUSERSPROFILE COMPUTERNAME SESSIONNAME',
-  ].flatMap((line) => line.split(' ')),
-);
-const families = /^(LC_|XDG_|WSL_|WSLENV$)/;
-const secretNames = /^MCP_DRAWBRIDGE_|TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH|COOKIE|JWT|BEARER|PRIVATE/i;
 
 /**
  * Opens a web page in the user's browser: by the program that BROWSER names, with the URL as its one argument, else as
@@ -78,43 +64,6 @@ function refuse(): never {
     'authorization-server',
     'The address of the sign-in page that the authorization server names can not be opened safely.',
   );
-}
-
-/**
- * What of the environment the desktop's opener, and with it the browser, inherits: what is on a list, so that no secret
- * of this program or of the user's other settings lives on in a browser [4, T120]. Proxies only without a password.
- */
-export function scrubbedEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return keep(env, (name, value) => {
-    return isListed(name) && !holdsLogin(name, value);
-  });
-}
-
-/**
- * For a program of the user's own choice, which may have settings of its own in the environment: all but what is ours,
- * what by its name is a secret, and what holds one of `secrets`.
- */
-export function withoutSecrets(env: NodeJS.ProcessEnv, secrets: readonly string[]): NodeJS.ProcessEnv {
-  const isKnown = (value: string): boolean =>
-    secrets.some((secret) => value === secret || (secret.length >= 8 && value.includes(secret)));
-  return keep(env, (name, value) => {
-    return (isListed(name) || !secretNames.test(name)) && !holdsLogin(name, value) && !isKnown(value);
-  });
-}
-
-function keep(env: NodeJS.ProcessEnv, test: (name: string, value: string) => boolean): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => value !== undefined && test(name, value)),
-  );
-}
-
-function isListed(name: string): boolean {
-  return names.has(name.toUpperCase()) || families.test(name);
-}
-
-/** A user name and password in a URL; proxies may be given without "http://". */
-function holdsLogin(name: string, value: string): boolean {
-  return /:\/\/[^/\s]*@/.test(value) || (/_proxy$/i.test(name) && value.includes('@'));
 }
 
 /** Why no opener can work here; undefined where one may. Clients often start servers without the desktop's variables. */

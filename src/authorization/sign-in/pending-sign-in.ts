@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, isReason } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import { withoutSecrets } from '../../platform/child-environment.ts';
 import { sleep } from '../../platform/sleep.ts';
 import type { SignIn } from '../authorizer.ts';
-import { withoutSecrets } from '../browser/open-browser.ts';
 import type { SignInAttempts } from './attempts.ts';
 import { readAnnouncement, SIGN_IN_GATE, type SignInEvent, type SignInTask } from './task.ts';
 
@@ -131,6 +131,7 @@ export class PendingSignIn implements SignIn {
 
   /** @returns how the process ended; `died` without a word */
   async #start(): Promise<'done' | 'busy' | 'died' | DrawbridgeError> {
+    const { spawn } = await import('node:child_process');
     const { task, secrets, log } = this.#options;
     const program = process.argv[1] as string;
     const child = spawn(process.execPath, [program, 'sign-in-process'], {

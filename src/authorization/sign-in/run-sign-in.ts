@@ -111,8 +111,12 @@ class SignInFlow {
       return record;
     } catch (error) {
       const failure = asDrawbridgeError(error);
-      const ending = this.#endingOf(failure);
-      await this.#attempts.end(ending, failure).catch(() => {});
+      // Its bridge has gone before there was anything to see: that is no news for those who come next.
+      const isAbandoned = signal.aborted && !this.#isPresented;
+      await (isAbandoned
+        ? this.#attempts.end('failed')
+        : this.#attempts.end(this.#endingOf(failure), failure)
+      ).catch(() => {});
       throw failure;
     } finally {
       clearTimeout(timer);

@@ -59,6 +59,16 @@ const sample: Record<string, string> = {
   'max-message-size': '5',
   'log-level': 'debug',
   'log-format': 'json',
+  profile: 'work',
+  resource: 'https://mcp.example.com',
+  'client-metadata-url': 'https://me.example/client.json',
+  issuer: 'https://as.example.com',
+  'authorize-param': 'prompt=consent',
+  'callback-port': '1234',
+  'callback-host': 'localhost',
+  'callback-path': '/oauth/callback',
+  'sign-in-timeout': '5',
+  'initialize-wait': '5',
 };
 
 describe('the short way and commander read the same settings', () => {
@@ -67,8 +77,13 @@ describe('the short way and commander read the same settings', () => {
   const forms = plain.flatMap(({ name, value, repeatable }) => {
     const given = sample[name] ?? 'x_*';
     if (value === undefined) return [[`--${name}`], [`--${name}`, `--${name}`]];
-    const once = [[`--${name}`, given], [`--${name}=${given}`]];
-    const twice = [`--${name}`, given, `--${name}`, name === 'header' ? 'X-B: =c' : given];
+    // A secret is nothing without the client that it is of.
+    const more = name === 'client-secret' ? ['--client-id', 'x'] : [];
+    const once = [
+      [`--${name}`, given, ...more],
+      [`--${name}=${given}`, ...more],
+    ];
+    const twice = [`--${name}`, given, `--${name}`, name === 'header' ? 'X-B: =c' : given, ...more];
     return repeatable ? [...once, twice, [`--${name}`, given, `--${name}=${given}`]] : [...once, twice];
   });
 

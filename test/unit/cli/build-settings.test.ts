@@ -46,6 +46,21 @@ test('without options: the defaults', () => {
     },
     headers: {},
     tokenCommand: undefined,
+    signIn: {
+      profile: 'default',
+      scope: undefined,
+      resource: undefined,
+      clientId: undefined,
+      clientSecret: undefined,
+      clientMetadataUrl: undefined,
+      issuer: undefined,
+      authorizeParams: {},
+      allowMissingPkce: false,
+      callback: { host: undefined, port: undefined, path: '/callback' },
+      timeout: 300_000,
+      initializeWait: 3_000,
+      browser: true,
+    },
     tools: { allow: [], ignore: [] },
     maxMessageBytes: 32 * 1024 * 1024,
     log: { level: 'warn', format: 'text', file: undefined },
@@ -67,6 +82,30 @@ const good: Record<string, { value: string | boolean; read: (settings: Settings)
     ipv4: { value: true, read: (s) => s.network.ipv4Only, is: true },
     'disable-cookies': { value: true, read: (s) => s.network.cookies, is: false },
     'max-message-size': { value: '1.5', read: (s) => s.maxMessageBytes, is: 1.5 * 1024 * 1024 },
+    profile: { value: 'work', read: (s) => s.signIn.profile, is: 'work' },
+    scope: { value: 'a  b', read: (s) => s.signIn.scope, is: 'a b' },
+    resource: { value: 'https://x.test/y', read: (s) => s.signIn.resource, is: 'https://x.test/y' },
+    'no-resource': { value: true, read: (s) => s.signIn.resource, is: null },
+    'client-id': { value: 'me', read: (s) => s.signIn.clientId, is: 'me' },
+    'client-secret': { value: 's3cret', read: (s) => s.signIn.clientSecret, is: 's3cret' },
+    'client-metadata-url': {
+      value: 'https://me.test/client.json',
+      read: (s) => s.signIn.clientMetadataUrl,
+      is: 'https://me.test/client.json',
+    },
+    issuer: { value: 'https://as.test/', read: (s) => s.signIn.issuer, is: 'https://as.test/' },
+    'authorize-param': {
+      value: 'a=b=c',
+      read: (s) => s.signIn.authorizeParams,
+      is: { a: 'b=c' },
+    },
+    'allow-missing-pkce': { value: true, read: (s) => s.signIn.allowMissingPkce, is: true },
+    'callback-port': { value: '4444', read: (s) => s.signIn.callback.port, is: 4444 },
+    'callback-host': { value: 'localhost', read: (s) => s.signIn.callback.host, is: 'localhost' },
+    'callback-path': { value: '/x', read: (s) => s.signIn.callback.path, is: '/x' },
+    'sign-in-timeout': { value: '90', read: (s) => s.signIn.timeout, is: 90_000 },
+    'initialize-wait': { value: '0', read: (s) => s.signIn.initializeWait, is: 0 },
+    'no-browser': { value: true, read: (s) => s.signIn.browser, is: false },
     'allow-tool': { value: 'read_*', read: (s) => s.tools.allow, is: ['read_*'] },
     'ignore-tool': { value: 'x', read: (s) => s.tools.ignore, is: ['x'] },
     'log-level': { value: 'trace', read: (s) => s.log.level, is: 'trace' },
@@ -87,15 +126,19 @@ describe.each(options.map(({ name, repeatable }) => ({ name, repeatable })))(
       expect(entry).toBeDefined();
     });
 
+    // A secret is nothing without the client that it is of.
+    const others: Record<string, string> = name === 'client-secret' ? { 'client-id': 'me' } : {};
+
     test('sets what it says', () => {
       const given = value();
-      expect(entry?.read(build({ [name]: repeatable ? [given as string] : given }))).toEqual(entry?.is);
+      const values = { ...others, [name]: repeatable ? [given as string] : given };
+      expect(entry?.read(build(values))).toEqual(entry?.is);
     });
 
     test('can be set by its environment variable', () => {
       const given = value();
       const env = { [environmentName(name)]: given === true ? '1' : String(given) };
-      expect(entry?.read(build({}, env))).toEqual(entry?.is);
+      expect(entry?.read(build(others, env))).toEqual(entry?.is);
     });
 
     test('given empty on the command line is a usage error that names it', () => {

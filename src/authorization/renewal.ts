@@ -1,0 +1,59 @@
+import { connectionId, type StoredConnection } from '../credentials/record.ts';
+import type { CredentialStore } from '../credentials/store.ts';
+import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { OAuthHttp } from '../platform/oauth-http.ts';
+import type { Settings } from '../settings.ts';
+import { Discovery } from './discovery.ts';
+import { loginCommand } from './sign-in/command.ts';
+import { OAuthError } from './token-endpoint.ts';
+import { type Refreshed, TokenRefresher } from './tokens.ts';
+
+/** What an authorized connection needs of the network besides the server itself; loaded when that is so. */
+export class Renewal {
+  readonly #settings: Settings;
+  readonly #log: Logger;
+  readonly #http: OAuthHttp;
+  readonly #refresher: TokenRefresher;
+
+  constructor(settings: Settings, store: CredentialStore, log: Logger) {
+    const { url, network, signIn } = settings;
+    this.#settings = settings;
+    this.#log = log;
+    this.#http = new OAuthHttp(url, network);
+    const connection = connectionId(url.href, signIn.profile);
+    this.#refresher = new TokenRefresher(store, this.#http, connection, signIn.clientSecret, log);
+  }
+
+  /** As TokenRefresher.refresh. */
+  async refresh(known: StoredConnection, refused: string | undefined): Promise<Refreshed> {
+    const result = await this.#refresher.refresh(known, refused);
+    if (result.kind !== 'failed' || !(result.error instanceof OAuthError) || result.error.isPassing)
+      return result;
+    // What waiting does not heal, a sign-in may.
+    const { reason, message, details } = result.error;
+    const text = `${message.replace(/\.$/, '')}; if this stays so, run: ${loginCommand(this.#settings)}`;
+    return { kind: 'failed', error: new DrawbridgeError(reason, text, details, result.error) };
+  }
+
+  /**
+   * The issuer that the server names at a challenge: the one of the credentials wherever that is among them, or nothing
+   * can be learned (MCP 2026-07-28, Authorization Server Binding).
+   *
+   * @param metadataUrl `resource_metadata` of the challenge
+   */
+  async issuerNow(metadataUrl: string | undefined, issuer: string): Promise<string> {
+    const { signIn, url } = this.#settings;
+    if (signIn.issuer !== undefined) return issuer;
+    try {
+      const discovery = new Discovery(this.#http, url);
+      const resource = await discovery.protectedResource(metadataUrl, signIn.resource);
+      const named = resource?.authorizationServers;
+      return named === undefined || named.includes(issuer) ? issuer : (named[0] as string);
+    } catch (error) {
+      // Its own token endpoint is the only place where the refresh token goes, whatever the metadata would have said.
+      this.#log.info('metadata not read', { reason: asDrawbridgeError(error).reason });
+      return issuer;
+    }
+  }
+}
