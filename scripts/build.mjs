@@ -29,7 +29,7 @@ const { output } = await bundle.write({
       // What a signed-in start needs beside the main file is one file to read; what a sign-in needs is another.
       {
         name: 'oauth',
-        test: /\/src\/(credentials\/|authorization\/(oauth-authorizer|challenge|scopes|step-ups|stored-credentials|token-age|sign-in\/(attempts|command|pending-sign-in|task))\.ts|platform\/child-environment\.ts)/,
+        test: /\/src\/(credentials\/(?!(ids|presence)\.ts)|authorization\/(oauth-authorizer|challenge|scopes|step-ups|stored-credentials|token-age|sign-in\/(attempts|command|pending-sign-in|task))\.ts|platform\/child-environment\.ts)/,
       },
       {
         name: 'sign-in',

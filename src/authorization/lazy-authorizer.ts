@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
 import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
 
@@ -9,18 +8,25 @@ import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './author
 export class LazyAuthorizer implements Authorizer {
   readonly #load: () => Promise<Authorizer>;
   #loading: Promise<Authorizer> | undefined;
+  /** Looks whether there are credentials; undefined when that is known. */
+  #starting: Promise<Authorizer | undefined> | undefined;
   #inner: Authorizer | undefined;
   #clientOpensLinks = false;
   #listener: AuthorizerListener | undefined;
 
   /**
    * @param load makes the real one; called once
-   * @param folder where credentials would be stored: where it is, the real one is made at once
+   * @param isSignedIn whether there are credentials for this connection, so that the real one is needed at once
    */
-  constructor(load: () => Promise<Authorizer>, folder: string) {
+  constructor(load: () => Promise<Authorizer>, isSignedIn: Promise<boolean> | undefined) {
     this.#load = load;
-    // What does not load is told to the request that needs it.
-    if (existsSync(folder)) this.#real().catch(() => {});
+    this.#starting = isSignedIn
+      ?.then((is) => (is ? this.#real() : undefined))
+      // What does not load is told to the request that is challenged; the server may want nothing.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#starting = undefined;
+      });
   }
 
   get signIn(): SignIn | undefined {
@@ -47,11 +53,7 @@ export class LazyAuthorizer implements Authorizer {
 
   credential(): string | undefined | Promise<string | undefined> {
     if (this.#inner) return this.#inner.credential();
-    // Where the store can't be used, the server may still want nothing from it; if it does, the challenge tells.
-    return this.#loading?.then(
-      (inner) => inner.credential(),
-      () => undefined,
-    );
+    return this.#starting?.then((inner) => inner?.credential());
   }
 
   accepted(used: string | undefined): void {

@@ -1,4 +1,5 @@
-import { connectionId, findConnections, type StoredConnection } from '../credentials/record.ts';
+import { connectionId } from '../credentials/ids.ts';
+import { findConnections, type StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -323,7 +324,8 @@ export class OAuthAuthorizer implements Authorizer {
   #ended(failure: DrawbridgeError | undefined, replaces: number): void {
     this.#signIn = undefined;
     if (!failure) return this.#signedIn();
-    this.#log.warn('not signed in', { reason: failure.reason });
+    const level = failure.reason === 'shutting-down' ? 'debug' : 'warn';
+    this.#log[level]('not signed in', { reason: failure.reason });
     if (/^sign-in-(refused|timeout)$/.test(failure.reason)) this.#restUntil = performance.now() + REST;
     // A sign-in in a terminal is found while nobody asks for anything, too.
     clearInterval(this.#watch);

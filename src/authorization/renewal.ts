@@ -1,4 +1,5 @@
-import { connectionId, type StoredConnection } from '../credentials/record.ts';
+import { connectionId } from '../credentials/ids.ts';
+import type { StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';

@@ -1,9 +1,5 @@
-import {
-  type ConnectionRecord,
-  connectionFileId,
-  connectionId,
-  findConnections,
-} from '../credentials/record.ts';
+import { connectionId } from '../credentials/ids.ts';
+import { type ConnectionRecord, connectionFileId, findConnections } from '../credentials/record.ts';
 import { type CredentialStore, GenerationConflict, type Kind } from '../credentials/store.ts';
 import { DrawbridgeError } from '../errors.ts';
 import type { AuthorizationRequest } from './grants/authorization-code.ts';

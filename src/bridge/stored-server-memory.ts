@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type CredentialStore, idOf } from '../credentials/store.ts';
+import { idOf } from '../credentials/ids.ts';
+import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError } from '../errors.ts';
 import { isObject } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';

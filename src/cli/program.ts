@@ -43,6 +43,8 @@ export async function runCommand(argv: string[]): Promise<number> {
     .argument('[url]', "the remote MCP server's URL")
     .helpCommand('help [command]', 'show this, or the help of a command')
     .addHelpText('after', EXAMPLES)
+    // Or the options of a command would be taken for those of the bridge, which have the same names.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .action(async (url: string | undefined, values: OptionValues) => {
@@ -56,7 +58,9 @@ export async function runCommand(argv: string[]): Promise<number> {
     .description('sign in to a server now, and keep the credentials for every bridge to it')
     .action(async (url: string, values: OptionValues) => {
       const { runLogin } = await import('./login.ts');
-      exitCode = await runLogin(buildSettings(url, kebabCase(values), process.env));
+      // What stands before the word `login` is meant for it too.
+      const given = { ...kebabCase(program.opts()), ...kebabCase(values) };
+      exitCode = await runLogin(buildSettings(url, given, process.env));
     });
   addOptions(login, ({ group }) => group !== 'Tools');
   program

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Authorizer, FixedCredentials } from '../authorization/authorizer.ts';
 import { LazyAuthorizer } from '../authorization/lazy-authorizer.ts';
 import { Bridge, type BridgeOptions } from '../bridge/bridge.ts';
@@ -88,16 +90,26 @@ async function createAuthorizer(
   const { stateFolder } = await import('../platform/paths.ts');
   const folder = await stateFolder(process.env);
   let connection: OAuthConnection | undefined;
-  const authorizer = new LazyAuthorizer(async () => {
-    const { openOAuthConnection } = await import('./oauth-connection.ts');
-    connection = openOAuthConnection(settings, folder, log);
-    return connection.authorizer;
-  }, folder);
+  const authorizer = new LazyAuthorizer(
+    async () => {
+      const { openOAuthConnection } = await import('./oauth-connection.ts');
+      connection = openOAuthConnection(settings, folder, log);
+      return connection.authorizer;
+    },
+    isSignedIn(folder, settings),
+  );
   const memory: ServerMemory = {
     read: () => connection?.memory.read(),
     remember: (result) => connection?.memory.remember(result),
   };
   return { authorizer, memory };
+}
+
+function isSignedIn(folder: string, { url, signIn }: Settings): Promise<boolean> | undefined {
+  if (!existsSync(join(folder, 'connections'))) return undefined;
+  return import('../credentials/presence.ts').then(({ hasCredentials }) =>
+    hasCredentials(folder, url.href, signIn.profile),
+  );
 }
 
 /** Where it happened, without the message: that may quote what was being worked on. */

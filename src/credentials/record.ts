@@ -1,5 +1,6 @@
 import { isObject } from '../jsonrpc.ts';
-import { type CredentialStore, idOf } from './store.ts';
+import { connectionId, idOf } from './ids.ts';
+import type { CredentialStore } from './store.ts';
 
 const clientAuthMethods = ['none', 'client_secret_basic', 'client_secret_post'] as const;
 /** How a client proves itself at the token endpoint (RFC 7591 section 2, token_endpoint_auth_method). */
@@ -100,11 +101,6 @@ export function parseRegistrationRecord(value: unknown): RegistrationRecord | un
     isOptional(value.registrationClientUri, isText) &&
     isTime(value.registeredAt);
   return isRecord ? (value as unknown as RegistrationRecord) : undefined;
-}
-
-/** What all records of one connection have in common in their names: 32 hex digits. */
-export function connectionId(server: string, profile: string): string {
-  return idOf('connection', server, profile).slice(0, 32);
 }
 
 /** The id of the record: another resource, issuer or client is another record, so that none overwrites the other's. */

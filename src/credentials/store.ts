@@ -1,6 +1,7 @@
-import { createHash, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { DrawbridgeError, displayText } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { idOf } from './ids.ts';
 import { ensureKey, hasKey, keyMissing, readKey } from './key-holder.ts';
 import type { Holder, Lock, LockKeeper } from './lock.ts';
 import { Locks, lockKeeperFor } from './locks.ts';
@@ -198,22 +199,6 @@ export class CredentialStore {
   get #place(): string {
     return displayText(this.#folder.path, 300);
   }
-}
-
-/**
- * An id for anything, fit for a file's name: lower-case hex SHA-256 over the fields, each with its length before it, so
- * that no two lists of fields give the same [50].
- */
-export function idOf(...parts: (string | null)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) {
-    const bytes = Buffer.from(part ?? '', 'utf8');
-    const length = Buffer.alloc(5);
-    length.writeUInt8(part === null ? 0 : 1);
-    length.writeUInt32BE(bytes.length, 1);
-    hash.update(length).update(bytes);
-  }
-  return hash.digest('hex');
 }
 
 function isId(id: string): boolean {

@@ -13,7 +13,8 @@ import {
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest';
-import { CredentialStore, idOf } from '../../src/credentials/store.ts';
+import { idOf } from '../../src/credentials/ids.ts';
+import { CredentialStore } from '../../src/credentials/store.ts';
 import { bundleProgram } from '../support/bundle.ts';
 import { isLinux } from '../support/prerequisites.ts';
 import { StoreProcess } from '../support/store-process.ts';

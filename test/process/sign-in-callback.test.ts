@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { expectBridgeError } from '../support/bridge-error.ts';
 import type { BridgeProcess } from '../support/bridge-process.ts';
@@ -18,7 +18,13 @@ async function waiting(world: SignInWorld, window = 1) {
   const url = await world.browser.nextOpened(window);
   const { callback } = await followSignIn(url, { stopBeforeCallback: true });
   const genuine = new URL(callback as string);
-  return { bridge, handshake, url, genuine, with: (change: (query: URLSearchParams) => void) => changed(genuine, change) };
+  return {
+    bridge,
+    handshake,
+    url,
+    genuine,
+    with: (change: (query: URLSearchParams) => void) => changed(genuine, change),
+  };
 }
 
 function changed(url: URL, change: (query: URLSearchParams) => void): string {
@@ -160,7 +166,8 @@ describe.skipIf(!isLinux)('what comes to the loopback', () => {
     const { port } = new URL(redirect_uri as string);
     const listened = listeningAddresses([await world.signInProcess()]);
     expect(listened).toContain(`127.0.0.1:${port}`);
-    for (const address of listened) expect(address).toMatch(/^(127\.0\.0\.1|\[0{30}0100\]|\[0{24}01000000\]|\[0{31}1\]):/);
+    for (const address of listened)
+      expect(address).toMatch(/^(127\.0\.0\.1|\[0{30}0100\]|\[0{24}01000000\]|\[0{31}1\]):/);
     expect((await followSignIn(url)).result?.status).toBe(200);
     await connected(bridge, handshake);
   });
@@ -177,7 +184,9 @@ describe.skipIf(!isLinux)('what comes to the loopback', () => {
       socket.on('error', () => {});
       socket.on('data', (bytes) => {
         heard.push(String(bytes));
-        socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"status":"ok"}');
+        socket.end(
+          'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"status":"ok"}',
+        );
       });
     });
     await new Promise<void>((resolve) => squatter.listen(Number(first.genuine.port), '127.0.0.1', resolve));
@@ -210,7 +219,9 @@ describe.skipIf(!isLinux)('what comes to the loopback', () => {
 
   test('the exchange of the code fails: the page and the client say so, and the next attempt needs no restart [A8, T42]', async () => {
     const world = await signInWorld();
-    world.server.once('token', (exchange) => exchange.json(400, { error: 'invalid_grant', error_description: 'SECRET-INTERNAL' }));
+    world.server.once('token', (exchange) =>
+      exchange.json(400, { error: 'invalid_grant', error_description: 'SECRET-INTERNAL' }),
+    );
     const { bridge, handshake, genuine } = await waiting(world);
     const { status, body } = await navigate(genuine.href);
     expect(status).toBe(400);

@@ -62,9 +62,9 @@ describe.skipIf(!isLinux)('login', () => {
     expect(world.server.grants()).toBe(1);
   });
 
-  test('--no-browser: the query of the redirect is enough', async () => {
+  test('--no-browser, also before the word: the query of the redirect is enough', async () => {
     const world = await signInWorld();
-    const login = world.login({ args: ['--no-browser'] });
+    const login = world.command(['--no-browser', 'login', world.remote.url]);
     const { callback } = await followSignIn(await login.link(), { stopBeforeCallback: true });
     login.type(new URL(callback as string).search);
     expect(await login.exitWithin(10_000)).toBe(0);
@@ -113,14 +113,17 @@ describe.skipIf(!isLinux)('login', () => {
 
   test('declined at the authorization server: code 4', async () => {
     const refused = { code: undefined, error: 'access_denied' };
-    const world = await signInWorld({ browser: followingBrowser(), authorization: { redirect: (usual) => ({ ...usual, ...refused }) } });
+    const world = await signInWorld({
+      browser: followingBrowser(),
+      authorization: { redirect: (usual) => ({ ...usual, ...refused }) },
+    });
     const login = world.login();
     expect(await login.exitWithin(20_000)).toBe(4);
     expect(login.stderr).toContain('declined');
     expect((await world.browser.finished()).body).not.toContain('You are signed in');
   });
 
-  test('an authorization server that can\'t be reached: code 3, no window', async () => {
+  test("an authorization server that can't be reached: code 3, no window", async () => {
     const world = await signInWorld();
     await world.server.stop();
     const login = world.login();
@@ -136,7 +139,8 @@ describe.skipIf(!isLinux)('login', () => {
     const world = await signInWorld();
     const login = world.login({ env: { BROWSER: program() } });
     const url = await login.link();
-    if (what !== 'hangs') await until('a word on it', () => login.stderr.includes('No browser could be opened'));
+    if (what !== 'hangs')
+      await until('a word on it', () => login.stderr.includes('No browser could be opened'));
     expect((await followSignIn(url)).result?.status).toBe(200);
     expect(await login.exitWithin(10_000)).toBe(0);
     expect(login.stderr).toContain('Signed in');

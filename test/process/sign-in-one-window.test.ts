@@ -8,18 +8,22 @@ describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
   test.each([
     [5, 401],
     [10, 405],
-  ] as const)('%i bridges at once, GET answered by %i: one window, one registration [A1, A2, T70]', async (count, getStatus) => {
-    const world = await signInWorld({ browser: followingBrowser(), protection: { getStatus } });
-    const bridges = Array.from({ length: count }, () => world.bridge());
-    await Promise.all(bridges.map((bridge) => untilConnected(bridge)));
-    const { browser, server } = world;
-    expect(browser.opened).toHaveLength(1);
-    expect(server.of('register')).toHaveLength(1);
-    expect(server.of('authorize').map(({ params }) => params.state)).toHaveLength(1);
-    expect([server.grants(), server.reuses]).toEqual([1, 0]);
-    const answers = await Promise.all(bridges.map((bridge) => bridge.callTool('echo', { a: 1 })));
-    for (const answer of answers) expect(answer).toHaveProperty('result');
-  }, 90_000);
+  ] as const)(
+    '%i bridges at once, GET answered by %i: one window, one registration [A1, A2, T70]',
+    async (count, getStatus) => {
+      const world = await signInWorld({ browser: followingBrowser(), protection: { getStatus } });
+      const bridges = Array.from({ length: count }, () => world.bridge());
+      await Promise.all(bridges.map((bridge) => untilConnected(bridge)));
+      const { browser, server } = world;
+      expect(browser.opened).toHaveLength(1);
+      expect(server.of('register')).toHaveLength(1);
+      expect(server.of('authorize').map(({ params }) => params.state)).toHaveLength(1);
+      expect([server.grants(), server.reuses]).toEqual([1, 0]);
+      const answers = await Promise.all(bridges.map((bridge) => bridge.callTool('echo', { a: 1 })));
+      for (const answer of answers) expect(answer).toHaveProperty('result');
+    },
+    90_000,
+  );
 
   test('a single bridge, GET answered by 405, an instant browser [A3]', async () => {
     const world = await signInWorld({ browser: followingBrowser(), protection: { getStatus: 405 } });
@@ -70,6 +74,9 @@ describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
     expect(seen.size).toBe(3);
     await Promise.all(bridges.map((bridge) => untilTools(bridge)));
     expect(world.browser.opened).toHaveLength(3);
-    await until('one registration for the authorization server', () => world.server.of('register').length === 1);
+    await until(
+      'one registration for the authorization server',
+      () => world.server.of('register').length === 1,
+    );
   }, 90_000);
 });

@@ -9,36 +9,39 @@ import { until } from '../support/wait.ts';
 
 describe.skipIf(!isLinux)('a sign-in outlives the bridge that began it (DESIGN rule 4)', () => {
   const ends = {
-    'SIGKILL': { end: 'SIGKILL', code: null },
-    'SIGTERM': { end: 'SIGTERM', code: 143 },
-    'SIGINT': { end: 'SIGINT', code: 130 },
+    SIGKILL: { end: 'SIGKILL', code: null },
+    SIGTERM: { end: 'SIGTERM', code: 143 },
+    SIGINT: { end: 'SIGINT', code: 130 },
     'the end of stdin': { end: undefined, code: 0 },
   } as const;
 
-  test.each(Object.entries(ends))('%s: the bridge is gone at once, the tab is finished, the next one needs no window', async (_, { end, code }) => {
-    const world = await signInWorld();
-    const bridge = world.bridge();
-    bridge.send({ jsonrpc: '2.0', id: 'i', method: 'initialize', params: initializeParams() });
-    const url = await world.browser.nextOpened();
-    if (end) bridge.kill(end);
-    else bridge.closeStdin();
-    const exit = await bridge.exitWithin(5000);
-    expect(exit.code).toBe(code);
-    expect(isRunning(await world.signInProcess())).toBe(true);
+  test.each(Object.entries(ends))(
+    '%s: the bridge is gone at once, the tab is finished, the next one needs no window',
+    async (_, { end, code }) => {
+      const world = await signInWorld();
+      const bridge = world.bridge();
+      bridge.send({ jsonrpc: '2.0', id: 'i', method: 'initialize', params: initializeParams() });
+      const url = await world.browser.nextOpened();
+      if (end) bridge.kill(end);
+      else bridge.closeStdin();
+      const exit = await bridge.exitWithin(5000);
+      expect(exit.code).toBe(code);
+      expect(isRunning(await world.signInProcess())).toBe(true);
 
-    const { result } = await followSignIn(url);
-    expect(result).toMatchObject({ status: 200, body: expect.stringContaining('You are signed in') });
-    const { port } = new URL(paramsOf(url).redirect_uri as string);
-    await until('the port is free', async () => !(await accepts(Number(port))), 2000);
-    await world.signInEnded();
+      const { result } = await followSignIn(url);
+      expect(result).toMatchObject({ status: 200, body: expect.stringContaining('You are signed in') });
+      const { port } = new URL(paramsOf(url).redirect_uri as string);
+      await until('the port is free', async () => !(await accepts(Number(port))), 2000);
+      await world.signInEnded();
 
-    const next = world.bridge();
-    const answer = await next.initialize();
-    expect(answer.result.serverInfo.name).toBe('fake-remote');
-    await untilTools(next);
-    expect(world.browser.opened).toHaveLength(1);
-    expect(world.server.grants()).toBe(1);
-  });
+      const next = world.bridge();
+      const answer = await next.initialize();
+      expect(answer.result.serverInfo.name).toBe('fake-remote');
+      await untilTools(next);
+      expect(world.browser.opened).toHaveLength(1);
+      expect(world.server.grants()).toBe(1);
+    },
+  );
 
   test('the next bridge finds the tab still open: it waits for that one', async () => {
     const world = await signInWorld();

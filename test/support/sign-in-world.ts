@@ -76,7 +76,11 @@ export class SignInWorld {
 
   /** `login` in a terminal. */
   login({ args = [], env, url = this.remote.url }: StartOptions = {}): CommandProcess {
-    const command = startCommand(['login', url, ...args], { ...this.setup.env, ...env });
+    return this.command(['login', url, ...args], env);
+  }
+
+  command(args: string[], env: Environment = {}): CommandProcess {
+    const command = startCommand(args, { ...this.setup.env, ...env });
     this.#commands.push(command);
     return command;
   }
@@ -117,7 +121,11 @@ export async function untilConnected(bridge: BridgeProcess, ms = 30_000): Promis
 
 /** Waits until the server's own tools are listed. */
 export async function untilTools(bridge: BridgeProcess, ms = 30_000): Promise<void> {
-  await until('the tools of the server', async () => toolsOf(await bridge.request('tools/list')).includes('echo'), ms);
+  await until(
+    'the tools of the server',
+    async () => toolsOf(await bridge.request('tools/list')).includes('echo'),
+    ms,
+  );
 }
 
 export function toolsOf({ result }: Message): string[] {

@@ -73,12 +73,13 @@ describe('what is dangerous has its place', () => {
 
   test('files are read and written in few places', () => {
     expect(importersOf(/^node:fs/).sort()).toEqual([
-      'src/authorization/lazy-authorizer.ts',
       'src/cli/build-settings.ts',
       'src/cli/demo/demo-state.ts',
+      'src/cli/run-bridge.ts',
       'src/cli/user-headers.ts',
       'src/credentials/durable-files.ts',
       'src/credentials/file-lock.ts',
+      'src/credentials/presence.ts',
       'src/credentials/private-folder.ts',
       'src/platform/http-client.ts',
       'src/platform/lifetime.ts',
@@ -134,6 +135,7 @@ describe('the plain start of a bridge', () => {
       'node:buffer',
       'node:fs',
       'node:http',
+      'node:path',
       'node:util',
     ]);
   });

@@ -29,7 +29,7 @@ beforeAll(() => {
 describe('what users download [117]', () => {
   test('is the program, its chunks, the licences, the read-me and the manifest, and nothing else', () => {
     const chunk =
-      /^dist\/(client-metadata|cookies|demo|env-paths|errors|http-sse|log-writer|login|oauth|oauth-connection|open|paths|program|proxy|rolldown-runtime|sign-in|sign-in-gate|token-command)-[\w-]{8}\.js$/;
+      /^dist\/(client-metadata|cookies|demo|env-paths|errors|http-sse|ids|log-writer|login|oauth|oauth-connection|open|paths|presence|program|proxy|rolldown-runtime|sign-in|sign-in-gate|token-command)-[\w-]{8}\.js$/;
     const paths = listing.files.map(({ path }) => path);
     expect(paths.filter((path) => !chunk.test(path)).sort()).toEqual([
       'LICENSE',
@@ -107,7 +107,7 @@ describe('what was built', () => {
     );
     const atStart = required.filter((name) => !later.includes(name));
     expect(
-      atStart.filter((name) => !/^node:(buffer|fs|http|util)$|^\.\/(rolldown-runtime|errors)-/.test(name)),
+      atStart.filter((name) => !/^node:(buffer|fs|http|path|util)$|^\.\/(rolldown-runtime|errors)-/.test(name)),
     ).toEqual([]);
   });
 

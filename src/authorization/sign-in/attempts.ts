@@ -1,4 +1,5 @@
-import { type CredentialStore, idOf } from '../../credentials/store.ts';
+import { idOf } from '../../credentials/ids.ts';
+import type { CredentialStore } from '../../credentials/store.ts';
 import { DrawbridgeError, isReason } from '../../errors.ts';
 import { isObject } from '../../jsonrpc.ts';
 import { put } from '../stored-credentials.ts';

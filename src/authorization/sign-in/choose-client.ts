@@ -1,6 +1,7 @@
+import { idOf } from '../../credentials/ids.ts';
 import type { ClientIdentity, RegistrationRecord } from '../../credentials/record.ts';
 import { parseRegistrationRecord } from '../../credentials/record.ts';
-import { type CredentialStore, idOf } from '../../credentials/store.ts';
+import type { CredentialStore } from '../../credentials/store.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import type { OAuthHttp } from '../../platform/oauth-http.ts';
 import type { CallbackHost } from '../../settings.ts';

@@ -80,7 +80,7 @@ function check(
     );
   }
   const canRegister =
-    metadata.registrationEndpoint !== undefined ||
+    (metadata.registrationEndpoint !== undefined && !provider?.noRegistration) ||
     (metadata.takesMetadataDocuments && signIn.clientMetadataUrl !== undefined);
   if (signIn.clientId === undefined && !canRegister) {
     throw new DrawbridgeError(

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../platform/url-policy.ts';
 import type { Settings } from '../../settings.ts';
 
 /** The command that signs in from a terminal with the same connection's settings; no secret is in it. */
@@ -14,8 +15,17 @@ export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>):
     if (value !== undefined) words.push(`--${name}`, value);
   };
   add('profile', signIn.profile === 'default' ? undefined : signIn.profile);
+  const addFlag = (name: string, isSet: boolean): void => {
+    if (isSet) words.push(`--${name}`);
+  };
   add('client-id', signIn.clientId);
+  add('client-metadata-url', signIn.clientMetadataUrl);
+  add('issuer', signIn.issuer);
   add('scope', signIn.scope);
+  add('resource', signIn.resource ?? undefined);
+  addFlag('no-resource', signIn.resource === null);
+  addFlag('allow-missing-pkce', signIn.allowMissingPkce);
+  addFlag('allow-http', url.protocol === 'http:' && !isLoopback(url));
   return words.map(quote).join(' ');
 }
 

@@ -1,4 +1,5 @@
-import { type ConnectionRecord, connectionId, findConnections } from '../../credentials/record.ts';
+import { connectionId } from '../../credentials/ids.ts';
+import { type ConnectionRecord, findConnections } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';

@@ -1,4 +1,5 @@
-import { connectionId, findConnections } from '../../credentials/record.ts';
+import { connectionId } from '../../credentials/ids.ts';
+import { findConnections } from '../../credentials/record.ts';
 import { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import { Logger } from '../../logger.ts';

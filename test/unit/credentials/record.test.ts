@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { connectionId } from '../../../src/credentials/ids.ts';
 import {
   type ConnectionRecord,
   connectionFileId,
-  connectionId,
   findConnections,
   parseConnectionRecord,
   parseRegistrationRecord,

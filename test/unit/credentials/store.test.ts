@@ -17,12 +17,8 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import {
-  CredentialStore,
-  GenerationConflict,
-  idOf,
-  type StoreOptions,
-} from '../../../src/credentials/store.ts';
+import { idOf } from '../../../src/credentials/ids.ts';
+import { CredentialStore, GenerationConflict, type StoreOptions } from '../../../src/credentials/store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const secret = 'canary-refresh-token';

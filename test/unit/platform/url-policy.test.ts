@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isLoopback, parseServerUrl } from '../../../src/platform/url-policy.ts';
+import { isLoopback, parseNamedUrl, parseServerUrl } from '../../../src/platform/url-policy.ts';
 
 const parse = (text: string, allowHttp = false) => parseServerUrl(text, { allowHttp }).href;
 
@@ -89,4 +89,85 @@ test.each([
   ['http://127.0.0.1.nip.io', false],
 ])('%s is this machine: %s', (url, expected) => {
   expect(isLoopback(new URL(url))).toBe(expected);
+});
+
+describe('a URL that a server names [1-3]', () => {
+  const named = (text: unknown, server = 'https://mcp.example.com/mcp') =>
+    parseNamedUrl(text, new URL(server))?.href;
+
+  test.each([
+    ['https://as.example.com/a?b=c', 'https://as.example.com/a?b=c'],
+    ['HTTPS://AS.Example.com', 'https://as.example.com/'],
+    ['https://as.example.com:8443/', 'https://as.example.com:8443/'],
+    // Whether an address may be connected to is decided when that is done [10].
+    ['https://10.0.0.1/', 'https://10.0.0.1/'],
+  ])('%s is taken', (text, href) => {
+    expect(named(text)).toBe(href);
+  });
+
+  test.each([
+    undefined,
+    null,
+    7,
+    {},
+    '',
+    '/relative',
+    '//evil.example/',
+    // T1
+    'javascript:alert(1)',
+    'file:///etc/passwd',
+    'data:text/html,x',
+    'vscode://x',
+    'ms-msdt:/id',
+    '\\\\host\\x',
+    '--flag',
+    'blob:https://as.example.com/x',
+    // T3
+    'https://user:pw@evil.example/',
+    'https://good@evil.example/',
+    'https://:pw@evil.example/',
+    // T4
+    'https://as.example.com/a\tb',
+    'https://as.example.com/a\nb',
+    ' https://as.example.com/',
+    'https://as.example.com\\@evil.example/',
+    'https://as.example.com/a b',
+    `https://as.example.com/${'x'.repeat(10_000)}`,
+    'https://as.example.com/#x',
+    'https://as.example.com/#',
+    // T5
+    'http://as.example.com/',
+    'http://127.0.0.2/',
+    'http://127.0.0.1:8080/',
+    'http://localhost/',
+    // Nothing that a server elsewhere names is on this machine [3].
+    'https://127.0.0.1/',
+    'https://2130706433/',
+    'https://0177.0.0.1/',
+    'https://[::1]/',
+    'https://localhost:8443/',
+    'https://a.localhost/',
+    'https://',
+    'https:as.example.com',
+  ])('%j is refused', (text) => {
+    expect(named(text)).toBeUndefined();
+  });
+
+  test.each([
+    'http://localhost:3000/mcp',
+    'http://127.0.0.1/mcp',
+    'http://[::1]:3000/mcp',
+    'https://localhost/',
+  ])('of a server on this machine (%s) also this machine, by plain http too', (server) => {
+    for (const text of ['http://127.0.0.1:1/', 'http://localhost/', 'http://[::1]/', 'http://as.localhost/'])
+      expect(named(text, server)).toBe(text);
+    expect(named('https://as.example.com/', server)).toBe('https://as.example.com/');
+    // T5: 127.0.0.2 stands for another machine there.
+    expect(named('http://127.0.0.2/', server)).toBeUndefined();
+    expect(named('http://as.example.com/', server)).toBeUndefined();
+  });
+
+  test('--allow-http is for the server itself, not for what it names', () => {
+    expect(named('http://mcp.example.com/token', 'http://mcp.example.com/mcp')).toBeUndefined();
+  });
 });
