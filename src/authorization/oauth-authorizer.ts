@@ -6,7 +6,7 @@ import type { Logger } from '../logger.ts';
 import { sleep } from '../platform/sleep.ts';
 import type { Settings } from '../settings.ts';
 import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
-import { bearerChallenge } from './challenge.ts';
+import { type BearerChallenge, bearerChallenge } from './challenge.ts';
 import type { Renewal } from './renewal.ts';
 import { covers, unite } from './scopes.ts';
 import { SignInAttempts } from './sign-in/attempts.ts';
@@ -103,7 +103,7 @@ export class OAuthAuthorizer implements Authorizer {
     if (status === 403) {
       if (said.error !== 'insufficient_scope' || used === undefined) return error;
       if (used !== this.#value) return undefined;
-      return mayAskUser ? this.#stepUp(said.scope, error) : error;
+      return mayAskUser ? this.#stepUp(said, error) : error;
     }
     if (used !== this.#value && this.#value !== undefined) return undefined;
     this.#challenge = { resourceMetadata: said.resourceMetadata, scope: said.scope };
@@ -268,7 +268,10 @@ export class OAuthAuthorizer implements Authorizer {
   // ---- step-up ---------------------------------------------------------------------------------------------------
 
   /** More scopes are needed (MCP 2025-11-25, Step-Up Authorization Flow). */
-  async #stepUp(scope: string | undefined, error: DrawbridgeError): Promise<DrawbridgeError | undefined> {
+  async #stepUp(
+    { scope, resourceMetadata }: BearerChallenge,
+    error: DrawbridgeError,
+  ): Promise<DrawbridgeError | undefined> {
     const { requestedScope, scope: granted } = (this.#current as StoredConnection).record;
     const wanted = unite(requestedScope, granted, scope);
     const isPointless =
@@ -277,7 +280,7 @@ export class OAuthAuthorizer implements Authorizer {
       covers(unite(requestedScope, granted), scope) ||
       !this.#stepUps.mayTry(scope);
     if (isPointless) return insufficient(this.#settings.url, scope, error);
-    this.#challenge = { scope };
+    this.#challenge = { resourceMetadata, scope };
     const failure = await this.#ask(wanted);
     if (failure) this.#stepUps.refuse(scope);
     return failure;

@@ -149,3 +149,10 @@ function commandLineOf(pid: number): string {
     return '';
   }
 }
+
+/** The link to the authorization page in a text; throws where there is none. */
+export function linkIn(text: string): string {
+  const link = /http:\/\/\S+\/authorize\?[^\s"]+/.exec(text)?.[0];
+  if (link === undefined) throw new Error(`no link in: ${text}`);
+  return link;
+}
