@@ -107,7 +107,9 @@ describe('what was built', () => {
     );
     const atStart = required.filter((name) => !later.includes(name));
     expect(
-      atStart.filter((name) => !/^node:(buffer|fs|http|path|util)$|^\.\/(rolldown-runtime|errors)-/.test(name)),
+      atStart.filter(
+        (name) => !/^node:(buffer|fs|http|path|util)$|^\.\/(rolldown-runtime|errors)-/.test(name),
+      ),
     ).toEqual([]);
   });
 

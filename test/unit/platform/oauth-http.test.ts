@@ -1,4 +1,5 @@
 import type { lookup } from 'node:dns';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
@@ -246,7 +247,7 @@ describe('where no answer came: whether the request may have had an effect [33, 
     const tls = authority.issue(['IP:127.0.0.1']);
     const { origin } = await serve((request) => request.socket.destroy(), tls);
     const { file } = authority;
-    const ca = (await import('node:fs')).readFileSync(file, 'utf8');
+    const ca = readFileSync(file, 'utf8');
     const http = new OAuthHttp(local, { ...network, ca });
     const error = await failureOf(http.request(new URL(origin), { method: 'GET', timeout: 3000 }));
     expect(error).toMatchObject({ reason: 'unreachable', sent: true });
