@@ -61,8 +61,12 @@ export interface SignIn {
   readonly command: string;
   /** Opens the window after all: the client could not. */
   openWindow(): void;
-  /** The user has declined. */
-  cancel(): void;
+  /**
+   * Ends it.
+   *
+   * @param isRefusal the user has said no, rather than nothing: then nobody is asked again so soon
+   */
+  cancel(isRefusal: boolean): void;
 }
 
 /** For servers that need no sign-in, or whose credential is one of the user's own headers: a 401 is reported. */

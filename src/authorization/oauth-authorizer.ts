@@ -272,6 +272,8 @@ export class OAuthAuthorizer implements Authorizer {
     { scope, resourceMetadata }: BearerChallenge,
     error: DrawbridgeError,
   ): Promise<DrawbridgeError | undefined> {
+    // Whatever it asks for, only its end tells whether more is needed: parallel requests are one try.
+    if (this.#signIn) return this.#signIn.settled;
     const { requestedScope, scope: granted } = (this.#current as StoredConnection).record;
     const wanted = unite(requestedScope, granted, scope);
     const isPointless =

@@ -51,7 +51,8 @@ export class LinkRequest {
     this.#open = undefined;
     const action = isObject(result) ? result.action : undefined;
     this.#options.log.info('asked the client to open the link', { answer: actions.get(action) ?? 'error' });
-    if (action === 'decline' || action === 'cancel') open.signIn.cancel();
+    // Health checks of clients answer `cancel` on nobody's behalf.
+    if (action === 'decline' || action === 'cancel') open.signIn.cancel(action === 'decline');
     else if (action !== 'accept') open.signIn.openWindow();
     return true;
   }

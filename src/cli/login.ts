@@ -29,7 +29,7 @@ export async function runLogin(settings: Settings): Promise<number> {
   for (const [signal, code] of Object.entries(signals))
     process.once(signal, () => {
       exitCode = code;
-      abort.abort(new DrawbridgeError('sign-in-refused', 'The sign-in was ended.'));
+      abort.abort(new DrawbridgeError('shutting-down', 'The sign-in was ended.'));
     });
 
   say(`Signing in to ${settings.url.host} …`);
@@ -56,7 +56,7 @@ export async function runLogin(settings: Settings): Promise<number> {
         process.stdout.write(`${url}\n`);
       },
       onNoWindow: (_url, why) => say(`No browser could be opened: ${why}.`),
-      ...(!settings.signIn.browser && { onReady: (paste) => takePasted(paste, say) }),
+      ...(!settings.signIn.browser && { onReady: ({ paste }) => takePasted(paste, say) }),
     });
     say(granted(record));
     return 0;

@@ -30,8 +30,16 @@ export function scrubbedEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export function withoutSecrets(env: NodeJS.ProcessEnv, secrets: readonly string[]): NodeJS.ProcessEnv {
   const isKnown = (value: string): boolean =>
     secrets.some((secret) => value === secret || (secret.length >= 8 && value.includes(secret)));
+  // A header's value may be put together of a variable and more.
+  const isPart = (name: string, value: string): boolean =>
+    !isListed(name) && value.length >= 8 && secrets.some((secret) => secret.includes(value));
   return keep(env, (name, value) => {
-    return (isListed(name) || !secretNames.test(name)) && !holdsLogin(name, value) && !isKnown(value);
+    return (
+      (isListed(name) || !secretNames.test(name)) &&
+      !holdsLogin(name, value) &&
+      !isKnown(value) &&
+      !isPart(name, value)
+    );
   });
 }
 

@@ -217,6 +217,19 @@ describe.skipIf(!isLinux)('what comes to the loopback', () => {
     expect(world.browser.opened).toEqual([]);
   });
 
+  test.each([
+    [1, 200],
+    [2, 400],
+  ])('the connection breaks %i times after the code was sent: sent again once at the most [T33]', async (breaks, expected) => {
+    const world = await signInWorld();
+    for (let count = 0; count < breaks; count++) world.server.once('token', (exchange) => exchange.drop());
+    const { bridge, handshake, genuine } = await waiting(world);
+    expect((await navigate(genuine.href)).status).toBe(expected);
+    if (expected === 200) await connected(bridge, handshake);
+    else expect(await handshake).toHaveProperty('error');
+    expect(world.server.of('token')).toHaveLength(2);
+  });
+
   test('the exchange of the code fails: the page and the client say so, and the next attempt needs no restart [A8, T42]', async () => {
     const world = await signInWorld();
     world.server.once('token', (exchange) =>

@@ -1,6 +1,8 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { BridgeProcess } from '../support/bridge-process.ts';
-import { followingBrowser, followSignIn } from '../support/browsers.ts';
+import { followingBrowser, followSignIn, recordingBrowser } from '../support/browsers.ts';
 import type { Message } from '../support/json-rpc.ts';
 import { isLinux } from '../support/prerequisites.ts';
 import { openHandshake } from '../support/protected-remote.ts';
@@ -69,16 +71,19 @@ describe.skipIf(!isLinux)('a client meanwhile', () => {
     const first = world.bridge();
     await first.initialize();
     await untilTools(first);
+    await until('what is remembered', () =>
+      readdirSync(join(world.setup.home, 'memories')).some((name) => name.endsWith('.sealed')),
+    );
     first.closeStdin();
     await first.exitWithin(5000);
     world.server.revokeAll();
-    const recording = await signInWorld();
-    const next = world.bridge({ args: ['--initialize-wait', '0.5'], env: { BROWSER: recording.browser.program } });
+    const later = recordingBrowser();
+    const next = world.bridge({ args: ['--initialize-wait', '0.5'], env: { BROWSER: later.program } });
     const { result } = await next.initialize();
     expect(result.serverInfo.name).toBe('fake-remote');
     expect(result.capabilities).toMatchObject({ logging: {}, tools: { listChanged: true } });
     expect(result.capabilities).not.toHaveProperty('prompts');
-    expect((await followSignIn(await recording.browser.nextOpened())).result?.status).toBe(200);
+    expect((await followSignIn(await later.nextOpened())).result?.status).toBe(200);
     await untilTools(next);
   }, 60_000);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { followingBrowser, followSignIn, navigate } from '../support/browsers.ts';
 import { isLinux } from '../support/prerequisites.ts';
-import { protectedBy, signInWorld, untilConnected, untilTools } from '../support/sign-in-world.ts';
+import { protectedBy, signInWorld, toolText, untilConnected, untilTools } from '../support/sign-in-world.ts';
 import { until } from '../support/wait.ts';
 
 describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
@@ -53,6 +53,35 @@ describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
     await Promise.all(bridges.map((bridge) => untilTools(bridge)));
     expect(world.browser.opened).toHaveLength(2);
     expect(world.server.grants()).toBe(1);
+  }, 90_000);
+
+  test('the login that bridges wait for is killed: one of them goes on with a window [T72]', async () => {
+    const world = await signInWorld();
+    const login = world.login();
+    await world.browser.nextOpened();
+    const bridges = [world.bridge(), world.bridge()];
+    const handshakes = bridges.map((bridge) => bridge.initialize());
+    await Promise.all(handshakes);
+    expect(world.browser.opened).toHaveLength(1);
+    login.kill('SIGKILL');
+    const second = await world.browser.nextOpened(2, 20_000);
+    expect((await followSignIn(second)).result).toMatchObject({ status: 200 });
+    await Promise.all(bridges.map((bridge) => untilTools(bridge)));
+    expect(world.browser.opened).toHaveLength(2);
+  }, 90_000);
+
+  test('a client that opens links itself is not asked to open what a window shows already', async () => {
+    const world = await signInWorld();
+    const first = world.bridge({ args: ['--initialize-wait', '0.5'] });
+    await first.initialize();
+    const url = await world.browser.nextOpened();
+    const second = world.bridge({ args: ['--initialize-wait', '0.5'] });
+    await second.initialize({ capabilities: { elicitation: { url: {} } } });
+    const told = toolText(await second.callTool('sign_in', {}, 20_000));
+    expect(told).toContain(url);
+    expect(second.messages.filter(({ method }) => method === 'elicitation/create')).toEqual([]);
+    expect((await followSignIn(url)).result?.status).toBe(200);
+    await Promise.all([first, second].map((bridge) => untilTools(bridge)));
   }, 90_000);
 
   test('three servers need a sign-in at once: one window at a time [T73]', async () => {

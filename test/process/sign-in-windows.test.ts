@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { expectBridgeError } from '../support/bridge-error.ts';
 import { followingBrowser, followSignIn, recordingBrowser } from '../support/browsers.ts';
@@ -5,7 +7,11 @@ import { initializeParams } from '../support/json-rpc.ts';
 import { accepts } from '../support/listening-ports.ts';
 import { isLinux } from '../support/prerequisites.ts';
 import { linkIn, paramsOf, signInWorld, toolText, untilConnected, untilTools } from '../support/sign-in-world.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/wait.ts';
+
+/** Nobody waits long here. */
+const args = ['--sign-in-timeout', '2', '--initialize-wait', '0.5'];
 
 describe.skipIf(!isLinux)('the windows that a bridge opens', () => {
   test('nobody comes back: the client hears in time which command to run, the port is closed, and no second window opens [A13, 7]', async () => {
@@ -30,6 +36,25 @@ describe.skipIf(!isLinux)('the windows that a bridge opens', () => {
     await untilTools(next);
     await untilConnected(world.bridge());
     expect(world.browser.opened).toHaveLength(1);
+  }, 90_000);
+
+  test('nobody comes back: those that waited for the sign-in of another bridge hear the same, and can begin anew', async () => {
+    const world = await signInWorld();
+    const bridges = [world.bridge({ args }), world.bridge({ args }), world.bridge({ args })];
+    await Promise.all(bridges.map((bridge) => bridge.initialize()));
+    const calls = await Promise.all(bridges.map((bridge) => bridge.callTool('echo', {}, 20_000)));
+    for (const call of calls) {
+      expect(call.result?.isError).toBe(true);
+      expect(toolText(call)).toContain(`mcp-drawbridge login ${world.remote.url}`);
+    }
+    await world.signInEnded();
+    // The tool is the user's own wish: it has a link, for all of them the same.
+    const told = await Promise.all(bridges.map((bridge) => bridge.callTool('sign_in', {}, 20_000)));
+    const links = new Set(told.map((answer) => linkIn(toolText(answer))));
+    expect(links.size).toBe(1);
+    expect(world.browser.opened).toHaveLength(1);
+    expect((await followSignIn([...links][0] as string)).result?.status).toBe(200);
+    await Promise.all(bridges.map((bridge) => untilTools(bridge)));
   }, 90_000);
 
   test('refused by the user: no second window, and a login in a terminal may open one [7]', async () => {
@@ -116,6 +141,19 @@ describe.skipIf(!isLinux)('the windows that a bridge opens', () => {
     expect(world.server.requests).toEqual([]);
     expect(world.signInProcesses).toEqual([]);
   });
+
+  test('a store that can not be written: told before the user is asked for anything [66, K2]', async () => {
+    const world = await signInWorld();
+    const file = join(tempFolder(), 'file');
+    writeFileSync(file, '');
+    const bridge = world.bridge({ env: { MCP_DRAWBRIDGE_HOME: join(file, 'home') }, args: ['--initialize-wait', '20'] });
+    const answer = await bridge.request('initialize', initializeParams(), 25_000);
+    expectBridgeError(answer, 'credential-store');
+    expect(world.browser.opened).toEqual([]);
+    const login = world.login({ env: { MCP_DRAWBRIDGE_HOME: join(file, 'home') } });
+    expect(await login.exitWithin(10_000)).toBe(5);
+    expect(world.browser.opened).toEqual([]);
+  }, 60_000);
 
   test('no window opens for what is no refusal: an authorization server that fails, or is not there', async () => {
     const world = await signInWorld();

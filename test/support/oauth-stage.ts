@@ -1,6 +1,7 @@
 import { expect, onTestFinished } from 'vitest';
 import { type BridgeProcess, startBridge } from './bridge-process.ts';
-import { type Browser, followingBrowser } from './browsers.ts';
+import type { Page } from './browser-program.d.mts';
+import { type Browser, followSignIn, recordingBrowser } from './browsers.ts';
 import {
   type FakeAuthorizationServer,
   type FakeAuthorizationServerOptions,
@@ -18,8 +19,9 @@ interface StageOptions {
   sharesOrigin?: boolean;
   protection?: Partial<Protection>;
   remote?: FakeRemoteOptions;
-  /** Follows the redirects at once unless another is given. */
   browser?: Browser;
+  /** Whether somebody goes to the end of each window; yes by default. */
+  isAttended?: boolean;
 }
 
 /** Patience with processes on a machine that has much to do, in milliseconds. */
@@ -27,8 +29,8 @@ export const PATIENCE = 30_000;
 
 /** A protected remote, its authorization server, a person's home and browser; `login` and `bridge` act in it. */
 export async function oauthStage(options: StageOptions = {}): Promise<OAuthStage> {
-  const { server: settings, sharesOrigin, protection, remote, browser = followingBrowser() } = options;
-  const stage = new OAuthStage(signInSetup(browser));
+  const { server: settings, sharesOrigin, protection, remote, isAttended = true } = options;
+  const stage = new OAuthStage(signInSetup(options.browser ?? recordingBrowser()));
   // Registered before anything else is started: looks for secrets when all else has come to its end.
   onTestFinished(() => stage.expectNoSecret());
   if (sharesOrigin) {
@@ -38,6 +40,7 @@ export async function oauthStage(options: StageOptions = {}): Promise<OAuthStage
   const { server } = stage;
   const others = sharesOrigin ? { own: server } : { authorizationServers: [server.issuer] };
   stage.remote = await startProtectedRemote({ isValid: server.isValid, ...others, ...protection }, remote);
+  if (isAttended) stage.attend();
   return stage;
 }
 
@@ -47,6 +50,8 @@ export class OAuthStage {
   remote!: ProtectedRemote;
   /** More servers whose secrets are looked for. */
   readonly others: FakeAuthorizationServer[] = [];
+  /** The last page of each window. */
+  readonly pages: Page[] = [];
   readonly #bridges: BridgeProcess[] = [];
   readonly #outputs: string[] = [];
 
@@ -67,6 +72,26 @@ export class OAuthStage {
   /** The parameters of each authorization request, in their order. */
   get authorizations(): Record<string, string>[] {
     return this.server.of('authorize').map(({ params }) => params);
+  }
+
+  /** From now on somebody follows each window to its end, also where the callback sends the browser on. */
+  attend(): void {
+    let attended = 0;
+    const timer = setInterval(() => {
+      for (const url of this.setup.browser.opened.slice(attended)) {
+        attended++;
+        void this.#visit(url).catch(() => {}); // the page shows nothing then, and the test what is missing
+      }
+    }, 20);
+    onTestFinished(() => clearInterval(timer));
+  }
+
+  async #visit(url: string): Promise<void> {
+    const { result } = await followSignIn(url);
+    if (result === undefined) return;
+    const { location } = result.headers;
+    if (location !== undefined && result.status === 302) return this.#visit(String(location));
+    this.pages.push(result);
   }
 
   /** Another authorization server for this stage. */

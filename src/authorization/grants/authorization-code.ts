@@ -48,11 +48,7 @@ export async function buildAuthorizationRequest(
     ...(scope !== undefined && { scope }),
     ...(resource !== null && { resource }),
   };
-  const endpoint = server.pushedAuthorizationRequestEndpoint;
-  const query =
-    server.requiresPushedRequests && endpoint !== undefined
-      ? await push(http, endpoint, client, parameters)
-      : parameters;
+  const query = server.requiresPushedRequests ? await push(http, server, client, parameters) : parameters;
   const url = new URL(server.authorizationEndpoint);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   if (url.href.length > MAX_URL)
@@ -62,10 +58,16 @@ export async function buildAuthorizationRequest(
 
 async function push(
   http: OAuthHttp,
-  endpoint: string,
+  { issuer, pushedAuthorizationRequestEndpoint: endpoint }: AuthorizationServerMetadata,
   client: ClientIdentity,
   parameters: Record<string, string>,
 ): Promise<Record<string, string>> {
+  // Without it the browser would only be shown a refusal (RFC 9126 section 5).
+  if (endpoint === undefined)
+    throw new DrawbridgeError(
+      'authorization-server',
+      `${new URL(issuer).host} wants pushed authorization requests, and names no endpoint for them that can be used.`,
+    );
   const answer = await postForm(http, endpoint, client, parameters, PUSH_TIMEOUT);
   const requestUri = answer.json?.request_uri;
   if ((answer.status !== 201 && answer.status !== 200) || typeof requestUri !== 'string')

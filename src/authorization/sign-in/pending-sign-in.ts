@@ -59,12 +59,12 @@ export class PendingSignIn implements SignIn {
     this.#process?.stdin?.write('open\n');
   }
 
-  cancel(): void {
+  cancel(isRefusal: boolean): void {
     this.#declined ??= new DrawbridgeError(
       'sign-in-refused',
-      `The sign-in was declined; to sign in, run: ${this.command}`,
+      `The sign-in was ${isRefusal ? 'declined' : 'put off'}; to sign in, run: ${this.command}`,
     );
-    this.#process?.stdin?.write('cancel\n');
+    this.#process?.stdin?.write(isRefusal ? 'decline\n' : 'cancel\n');
     this.#closed.abort();
   }
 
@@ -84,7 +84,7 @@ export class PendingSignIn implements SignIn {
       for (let starts = 0; starts < MAX_STARTS; ) {
         if (isDone()) return undefined;
         const failure = attempts.failureSince(this.#startedAt);
-        if (failure) return failure;
+        if (failure) return this.#withAdvice(failure);
         if (this.#closed.signal.aborted) return this.#declined ?? ended();
         const holder = await store.follow(SIGN_IN_GATE);
         if (holder) {
@@ -93,7 +93,7 @@ export class PendingSignIn implements SignIn {
         }
         const outcome = await Promise.race([this.#start(), watch.done, this.#aborted()]);
         if (outcome === 'done') return undefined;
-        if (outcome instanceof DrawbridgeError) return outcome;
+        if (outcome instanceof DrawbridgeError) return this.#withAdvice(outcome);
         if (outcome === 'busy') await sleep(50);
         else starts++;
       }
@@ -177,6 +177,15 @@ export class PendingSignIn implements SignIn {
         resolve(outcome);
       });
     });
+  }
+
+  /** Where it is the user's turn, the command is told as well, whosever sign-in it was that ended. */
+  #withAdvice(failure: DrawbridgeError): DrawbridgeError {
+    const { reason, message, details } = failure;
+    const isUsersTurn = reason === 'sign-in-refused' || reason === 'sign-in-timeout';
+    const isAdvised = message.includes('--') || message.includes(this.command);
+    if (!isUsersTurn || isAdvised) return failure;
+    return new DrawbridgeError(reason, `${message} To sign in, run: ${this.command}`, details);
   }
 
   /** Another process may store credentials at any time: a terminal, another bridge. */

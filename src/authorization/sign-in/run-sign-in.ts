@@ -41,8 +41,16 @@ export interface SignInOptions {
   onLink: (url: string, opening: boolean) => void;
   /** No window could be opened, or none may be: the user has the link only. */
   onNoWindow: (url: string, why: string) => void;
-  /** Called with a function that takes the redirect as the user pasted it; gives what to tell the user. */
-  onReady?: (paste: (url: string) => Promise<CallbackReply>) => void;
+  /** Called before `onLink`. */
+  onReady?: (controls: SignInControls) => void;
+}
+
+/** What can be done to a sign-in that waits for the user. */
+export interface SignInControls {
+  /** Takes the redirect as the user has pasted it; gives what a browser would have been shown. */
+  paste(url: string): Promise<CallbackReply>;
+  /** Opens a window, though at first none was to be opened. */
+  openWindow(): Promise<void>;
 }
 
 /**
@@ -112,8 +120,8 @@ class SignInFlow {
       return record;
     } catch (error) {
       const failure = asDrawbridgeError(error);
-      // Its bridge has gone before there was anything to see: that is no news for those who come next.
-      const isAbandoned = signal.aborted && !this.#isPresented;
+      // Where nobody has said no, it is no news for those who wait or come next.
+      const isAbandoned = signal.aborted && failure.reason !== 'sign-in-refused';
       await (isAbandoned
         ? this.#attempts.end('failed')
         : this.#attempts.end(this.#endingOf(failure), failure)
@@ -239,21 +247,21 @@ class SignInFlow {
   }
 
   async #present(): Promise<void> {
-    const { task, env, onLink, onNoWindow, onReady } = this.#options;
+    const { task, onLink, onReady } = this.#options;
     const { url } = this.#request;
-    onReady?.((pasted) => this.#paste(pasted));
-    if (!task.opensWindow) return onLink(url, false);
-    if (!task.isRequested && !this.#attempts.mayOpenWindow) {
-      onLink(url, false);
+    onReady?.({ paste: (pasted) => this.#paste(pasted), openWindow: () => this.#openWindow() });
+    onLink(url, task.opensWindow);
+    if (task.opensWindow) await this.#openWindow();
+  }
+
+  async #openWindow(): Promise<void> {
+    const { task, env, onNoWindow } = this.#options;
+    const { url } = this.#request;
+    if (!task.isRequested && !this.#attempts.mayOpenWindow)
       return onNoWindow(url, 'windows were opened for this connection lately, and nobody used them');
-    }
     await this.#attempts.begin(true);
-    onLink(url, true);
-    const { opened, why = 'unknown problem' } = await openBrowser(
-      url,
-      env,
-      [task.signIn.clientSecret ?? ''].filter(Boolean),
-    );
+    const secrets = task.signIn.clientSecret === undefined ? [] : [task.signIn.clientSecret];
+    const { opened, why = 'unknown problem' } = await openBrowser(url, env, secrets);
     if (!opened) onNoWindow(url, why);
   }
 

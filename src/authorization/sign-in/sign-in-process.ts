@@ -3,41 +3,42 @@ import { findConnections } from '../../credentials/record.ts';
 import { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import { Logger } from '../../logger.ts';
-import { openBrowser } from '../browser/open-browser.ts';
-import { loginCommand } from './command.ts';
-import { runSignIn } from './run-sign-in.ts';
+import { runSignIn, type SignInControls } from './run-sign-in.ts';
 import { SIGN_IN_GATE, type SignInEvent, type SignInTask } from './task.ts';
 
 /**
  * The process that signs in for a bridge and outlives it: a client that gives up waiting kills its bridge, and what the
  * user does in the browser then must not be lost (DESIGN rule 4). The task comes as a line on stdin, events go to stdout
- * as lines; stdin also brings `open` and `cancel`, and its end says that the bridge is gone.
+ * as lines; stdin also brings `open`, `decline` and `cancel`, and its end says that the bridge is gone.
  *
  * @returns the exit code
  */
 export async function runSignInProcess(): Promise<number> {
   const abort = new AbortController();
-  const end = (message: string): void => abort.abort(new DrawbridgeError('sign-in-refused', message));
+  const end = (reason: 'sign-in-refused' | 'shutting-down', message: string): void =>
+    abort.abort(new DrawbridgeError(reason, message));
   let isAlone = false;
   let link: string | undefined;
+  let controls: SignInControls | undefined;
   process.stdout.on('error', () => {}); // the bridge has gone
   const tell = (event: SignInEvent): void => {
     if (!isAlone) process.stdout.write(`${JSON.stringify(event)}\n`);
   };
   const task = await readTask(
     (line) => {
-      if (line === 'cancel') end('The sign-in was declined.');
-      else if (line === 'open' && link !== undefined) void openBrowser(link, process.env);
+      if (line === 'decline') end('sign-in-refused', 'The sign-in was declined.');
+      else if (line === 'cancel') end('shutting-down', 'The sign-in was put off.');
+      else if (line === 'open') void controls?.openWindow();
     },
     () => {
       isAlone = true;
       // Nothing has been shown to the user yet: whoever comes next begins anew.
-      if (link === undefined) end('The client has gone.');
+      if (link === undefined) end('shutting-down', 'The client has gone.');
     },
   );
   if (!task) return 1;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => end('The sign-in was ended.'));
+    process.on(signal, () => end('shutting-down', 'The sign-in was ended.'));
 
   const store = CredentialStore.open(task.folder);
   try {
@@ -57,6 +58,9 @@ export async function runSignInProcess(): Promise<number> {
           env: process.env,
           log: new Logger({ level: 'error', format: 'text' }, async () => () => {}),
           signal: abort.signal,
+          onReady: (given) => {
+            controls = given;
+          },
           onLink: (url, opening) => {
             link = url;
             gate.announce({ connection, link: url, windowOpened: opening });
@@ -75,12 +79,7 @@ export async function runSignInProcess(): Promise<number> {
     return 0;
   } catch (error) {
     const { reason, message } = asDrawbridgeError(error);
-    const isUsers = reason === 'sign-in-refused' || reason === 'sign-in-timeout';
-    const hint =
-      isUsers && !message.includes('--')
-        ? ` To sign in, run: ${loginCommand({ url: new URL(task.server), signIn: task.signIn })}`
-        : '';
-    tell({ event: 'failed', reason, message: message + hint });
+    tell({ event: 'failed', reason, message });
     return 1;
   }
 }

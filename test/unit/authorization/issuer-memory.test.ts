@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { IssuerMemory } from '../../../src/authorization/issuer-memory.ts';
 import { put } from '../../../src/authorization/stored-credentials.ts';
-import { idOf } from '../../../src/credentials/store.ts';
+import { idOf } from '../../../src/credentials/ids.ts';
 import { ISSUER, newStore, SERVER } from '../helpers/oauth-parts.ts';
 
 const nothing = { resource: false, scope: undefined };

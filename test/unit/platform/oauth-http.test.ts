@@ -123,7 +123,7 @@ describe('what is sent [9]', () => {
 });
 
 describe('what counts as an answer [13]', () => {
-  const deep = (depth: number) => '{"a":'.repeat(depth - 1) + '{}' + '}'.repeat(depth - 1);
+  const deep = (depth: number) => `${'{"a":'.repeat(depth - 1)}{}${'}'.repeat(depth - 1)}`;
   const answered = async (body: string | Buffer, headers: Record<string, string> = {}) => {
     const { origin } = await serve((_request, response) => response.writeHead(200, headers).end(body));
     return await get(origin);
