@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Seconds that one test of each project may take; whatever hangs is a failure, never a wait without end. */
-const projects = { unit: 10, integration: 45, process: 45, browser: 60, conformance: 120 };
+const projects = { unit: 10, integration: 45, process: 45, keychain: 60, browser: 60, conformance: 120 };
 
 export default defineConfig({
   test: {

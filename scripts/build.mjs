@@ -9,9 +9,13 @@ const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
 await rm(`${root}dist`, { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: root,
-  input: { main: 'src/main.ts' },
+  // The second is loaded by nobody: it is a program of its own, and as small as can be.
+  input: { main: 'src/main.ts', 'keychain-process': 'src/credentials/keychain-process.ts' },
   platform: 'node',
+  preserveEntrySignatures: 'allow-extension',
   external: ['@napi-rs/keyring'],
+  // What it names as its main file loads the others in a way that can't be bundled.
+  resolve: { alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' } },
   transform: { target: 'node20', define: { __VERSION__: JSON.stringify(version) } },
   checks: { eval: false },
 });
@@ -29,7 +33,7 @@ const { output } = await bundle.write({
       // What a signed-in start needs beside the main file is one file to read; what a sign-in needs is another.
       {
         name: 'oauth',
-        test: /\/src\/(credentials\/(?!(ids|presence)\.ts)|authorization\/(oauth-authorizer|challenge|scopes|step-ups|stored-credentials|token-age|sign-in\/(attempts|command|pending-sign-in|task))\.ts|platform\/child-environment\.ts)/,
+        test: /\/src\/(credentials\/(?!(ids|presence|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(oauth-authorizer|challenge|scopes|step-ups|stored-credentials|token-age|sign-in\/(attempts|command|pending-sign-in|task))\.ts|platform\/child-environment\.ts)/,
       },
       {
         name: 'sign-in',

@@ -23,6 +23,14 @@ const programs = [
     packages: ['chromium', 'fonts-dejavu-core'],
     tests: 'a real browser',
   },
+  { name: 'dbus-daemon', flag: '--version', packages: ['dbus', 'dbus-daemon'], tests: 'a real session bus' },
+  { name: 'gnome-keyring-daemon', flag: '--version', packages: ['gnome-keyring'], tests: 'a real keychain' },
+  {
+    name: 'secret-tool',
+    flag: '--version',
+    packages: ['libsecret-tools'],
+    tests: 'what other programs see of a keychain',
+  },
 ];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };

@@ -29,6 +29,7 @@ const reasons = {
   'insufficient-scope': { exitCode: 4, code: LOCAL_ERROR },
   'credential-store': { exitCode: 5, code: LOCAL_ERROR },
   'token-command-failed': { exitCode: 4, code: LOCAL_ERROR },
+  'client-config': { exitCode: 1, code: LOCAL_ERROR },
   'tool-filtered': { exitCode: 1, code: -32602 },
   'unknown-method': { exitCode: 1, code: -32601 },
   'invalid-json': { exitCode: 1, code: -32700 },

@@ -12,6 +12,7 @@ export interface Settings {
   tokenCommand: readonly string[] | undefined;
   /** How the user is signed in where the server asks for it. */
   signIn: SignInSettings;
+  store: StoreSettings;
   tools: ToolFilterSettings;
   /** The size in bytes above which a message is refused, in either direction. */
   maxMessageBytes: number;
@@ -78,3 +79,21 @@ export interface CallbackSettings {
 
 export const callbackHosts = ['127.0.0.1', 'localhost'] as const;
 export type CallbackHost = (typeof callbackHosts)[number];
+
+export const storeChoices = ['auto', 'keychain', 'file', 'memory'] as const;
+
+/** Where credentials are kept. */
+export interface StoreSettings {
+  /** What holds the key to them: the system's keychain, what the user gives or a file, or nobody but this process. */
+  choice: (typeof storeChoices)[number];
+  /** What the user gives to open them. */
+  secret: StoreSecret | undefined;
+}
+
+/** A passphrase, or a key of 32 bytes in base64: the text itself, or a file that holds it. */
+export interface StoreSecret {
+  kind: 'passphrase' | 'key';
+  from: 'text' | 'file';
+  /** The text, or the file's path. */
+  value: string;
+}

@@ -1,4 +1,4 @@
-import { DrawbridgeError, displayText } from '../errors.ts';
+import { DrawbridgeError, displayText, type ErrorDetails } from '../errors.ts';
 import type { OAuthHttp } from '../platform/oauth-http.ts';
 import { parseNamedUrl } from '../platform/url-policy.ts';
 import {
@@ -100,7 +100,8 @@ export class Discovery {
     let fault: string | undefined;
     for (const place of places) {
       const { status, json } = await this.#read(place, false);
-      if (status >= 500) throw unsound(`${issuer.origin} failed to give its metadata (HTTP ${status})`);
+      if (status >= 500)
+        throw unsound(`${issuer.origin} failed to give its metadata (HTTP ${status})`, { status });
       if (!json || typeof json.issuer !== 'string') continue;
       if (!isExpected(json.issuer)) {
         fault = `the metadata of ${issuer.origin} names another issuer, ${displayText(json.issuer, 100)}`;
@@ -150,9 +151,10 @@ function mismatch(resource: string, server: URL): DrawbridgeError {
   );
 }
 
-function unsound(what: string): DrawbridgeError {
+function unsound(what: string, details: ErrorDetails = {}): DrawbridgeError {
   return new DrawbridgeError(
     'authorization-server',
     `Can't sign in: ${what}; please tell whoever runs that server.`,
+    details,
   );
 }

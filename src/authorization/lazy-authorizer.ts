@@ -77,12 +77,19 @@ export class LazyAuthorizer implements Authorizer {
   }
 
   #real(): Promise<Authorizer> {
-    this.#loading ??= this.#load().then((inner) => {
-      inner.clientOpensLinks = this.#clientOpensLinks;
-      inner.listener = this.#listener;
-      this.#inner = inner;
-      return inner;
-    });
+    this.#loading ??= this.#load().then(
+      (inner) => {
+        inner.clientOpensLinks = this.#clientOpensLinks;
+        inner.listener = this.#listener;
+        this.#inner = inner;
+        return inner;
+      },
+      (error: unknown) => {
+        // The user may unlock the keychain before the next request.
+        this.#loading = undefined;
+        throw error;
+      },
+    );
     return this.#loading;
   }
 }

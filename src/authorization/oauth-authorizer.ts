@@ -45,6 +45,8 @@ export class OAuthAuthorizer implements Authorizer {
   #current: StoredConnection | undefined;
   #value: string | undefined;
   #stamp: string | undefined;
+  /** The latest sign-in that was in the store when it was last read, epoch milliseconds. */
+  #knownUntil = 0;
   #lookedAt = 0;
   /** Where the token in use comes from, and whether the server has ever taken it. */
   #origin: Origin = 'stored';
@@ -75,6 +77,11 @@ export class OAuthAuthorizer implements Authorizer {
     this.#attempts = new SignInAttempts(this.#store, this.#connection);
     this.#command = loginCommand(settings);
     if (signIn.clientSecret !== undefined) log.protect(signIn.clientSecret);
+    // Honoured; the token goes to this server all the same, and to nobody else [24].
+    if (signIn.resource && new URL(signIn.resource).origin !== url.origin)
+      log.warn('tokens are asked for a resource of another origin', {
+        resource: displayText(signIn.resource),
+      });
     this.#load();
   }
 
@@ -133,7 +140,9 @@ export class OAuthAuthorizer implements Authorizer {
   /** Takes the latest credentials of this connection from the store. @returns whether they are others than before */
   #load(): boolean {
     const { clientId, issuer = this.#movedTo } = this.#settings.signIn;
-    const latest = this.#stored().find(
+    const all = this.#stored();
+    this.#knownUntil = all[0]?.record.signedInAt ?? 0;
+    const latest = all.find(
       ({ record }) =>
         (clientId === undefined || record.client.id === clientId) &&
         (issuer === undefined || record.issuer === issuer),
@@ -235,6 +244,8 @@ export class OAuthAuthorizer implements Authorizer {
   /** What can be done without the user. */
   async #recover(used: string | undefined, metadataUrl: string | undefined): Promise<Recovery> {
     try {
+      // It may have been made since.
+      await this.#store.unlock();
       if (this.#load() && this.#value !== used) return 'renewed';
       const current = this.#current;
       if (!current || used === undefined) return 'sign-in';
@@ -301,7 +312,8 @@ export class OAuthAuthorizer implements Authorizer {
   #begin(earlierScope: string | undefined): PendingSignIn {
     if (this.#signIn) return this.#signIn;
     const { signIn } = this.#settings;
-    const replaces = this.#stored()[0]?.record.signedInAt ?? 0;
+    // Not what is stored by now: what came since the last look is what we want.
+    const replaces = this.#knownUntil;
     const task = createTask(this.#settings, this.#folder, {
       challenge: this.#challenge,
       earlierScope,

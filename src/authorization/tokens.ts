@@ -75,7 +75,7 @@ export class TokenRefresher {
     try {
       return await this.#transact(known, refused);
     } catch (error) {
-      return { kind: 'failed', error: asDrawbridgeError(error) };
+      return isGone(error) ? { kind: 'ended' } : { kind: 'failed', error: asDrawbridgeError(error) };
     } finally {
       await lock.release();
     }
@@ -102,6 +102,7 @@ export class TokenRefresher {
     try {
       return renewed(await this.#write(intent, next));
     } catch (error) {
+      if (isGone(error)) throw error;
       // The old token is spent: the new one must not be lost, though it can be kept in memory only for now.
       this.#log.warn('renewed token not stored', { reason: asDrawbridgeError(error).reason });
       const unstored = { ...intent, record: next };
@@ -181,12 +182,7 @@ export class TokenRefresher {
   }
 
   async #write({ id, generation }: StoredConnection, record: ConnectionRecord): Promise<StoredConnection> {
-    try {
-      return { id, generation: await this.#store.write('connection', id, record, generation), record };
-    } catch (error) {
-      if (error instanceof GenerationConflict && error.found === 0) throw signedOut();
-      throw error;
-    }
+    return { id, generation: await this.#store.write('connection', id, record, generation), record };
   }
 }
 
@@ -215,6 +211,7 @@ function busy(): DrawbridgeError {
   );
 }
 
-function signedOut(): DrawbridgeError {
-  return new DrawbridgeError('sign-in-needed', 'The connection was signed out meanwhile.');
+/** The user has signed out meanwhile: what was renewed is not to come back [60]. */
+function isGone(error: unknown): boolean {
+  return error instanceof GenerationConflict && error.found === 0;
 }

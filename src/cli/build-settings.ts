@@ -7,6 +7,7 @@ import { splitCommand } from './command-words.ts';
 import { OptionReader } from './option-reader.ts';
 import type { OptionValues } from './options.ts';
 import { readSignInSettings } from './sign-in-settings.ts';
+import { takeStoreSettings } from './store-settings.ts';
 import { readUserHeaders } from './user-headers.ts';
 
 /**
@@ -38,6 +39,7 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
     headers: readUserHeaders(read.list('header'), read.text('header-file'), env),
     tokenCommand: readTokenCommand(read.text('token-command')),
     signIn: readSignInSettings(read, env),
+    store: takeStoreSettings(read, env),
     tools: { allow: read.list('allow-tool'), ignore: read.list('ignore-tool') },
     maxMessageBytes: (read.number('max-message-size', 1, 256) ?? 32) * 1024 * 1024,
     log: {

@@ -13,7 +13,7 @@ export function printClientMetadata(url: string): number {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const { protocol, pathname = '/', username, password } = parsed ?? {};
   // It is compared as text, so it must be what the parser leaves as it is: no blank, no "..".
-  const isSound = !url.includes('#') && url.split('?')[0]?.endsWith(pathname) && !/[\s\\]/.test(url);
+  const isSound = !url.includes('#') && /^https:\/\/[^\s/?\\]+([^?]*)/i.exec(url)?.[1] === pathname;
   if (!parsed || protocol !== 'https:' || pathname === '/' || !isSound || username || password)
     throw new DrawbridgeError('usage', '--url must be an https URL with a path; see --help.');
   // Some servers take any port of a loopback address, as they should; some compare the whole (RFC 8252 section 7.3).

@@ -1,14 +1,13 @@
 import { createInterface } from 'node:readline';
-import { bearerChallenge } from '../authorization/challenge.ts';
 import { runSignIn } from '../authorization/sign-in/run-sign-in.ts';
 import { createTask, SIGN_IN_GATE } from '../authorization/sign-in/task.ts';
 import { connectionId } from '../credentials/ids.ts';
+import { openStore } from '../credentials/open-store.ts';
 import type { ConnectionRecord } from '../credentials/record.ts';
-import { CredentialStore } from '../credentials/store.ts';
-import { DrawbridgeError, displayText } from '../errors.ts';
-import { HttpClient } from '../platform/http-client.ts';
+import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
 import { stateFolder } from '../platform/paths.ts';
 import type { Settings } from '../settings.ts';
+import { type Asked, askForChallenge } from './ask-for-challenge.ts';
 import { createLogger } from './create-logger.ts';
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -23,7 +22,6 @@ export async function runLogin(settings: Settings): Promise<number> {
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   const log = createLogger(settings.log);
   const folder = await stateFolder(process.env);
-  const store = CredentialStore.open(folder);
   const abort = new AbortController();
   let exitCode = 0;
   for (const [signal, code] of Object.entries(signals))
@@ -32,18 +30,22 @@ export async function runLogin(settings: Settings): Promise<number> {
       abort.abort(new DrawbridgeError('shutting-down', 'The sign-in was ended.'));
     });
 
-  say(`Signing in to ${settings.url.host} …`);
-  const challenge = await askForChallenge(settings);
-  const gate = await store.lock(SIGN_IN_GATE, 0);
-  const connection = connectionId(settings.url.href, settings.signIn.profile);
-  const task = createTask(settings, folder, {
-    challenge,
-    earlierScope: undefined,
-    replaces: 0,
-    opensWindow: settings.signIn.browser,
-    isRequested: true,
-  });
   try {
+    refuseOtherCredentials(settings);
+    if (settings.store.choice === 'memory')
+      throw new DrawbridgeError('usage', '--store memory keeps nothing that "login" could store.');
+    const { store } = await openStore(settings.store, folder, { log, mayPrompt: true });
+    say(`Signing in to ${settings.url.host} …`);
+    const asked = await askForChallenge(settings, abort.signal);
+    const gate = await store.lock(SIGN_IN_GATE, 0);
+    const connection = connectionId(settings.url.href, settings.signIn.profile);
+    const task = createTask(settings, folder, {
+      challenge: asked.challenge,
+      earlierScope: undefined,
+      replaces: 0,
+      opensWindow: settings.signIn.browser,
+      isRequested: true,
+    });
     const record = await runSignIn({
       task,
       store,
@@ -57,31 +59,41 @@ export async function runLogin(settings: Settings): Promise<number> {
       },
       onNoWindow: (_url, why) => say(`No browser could be opened: ${why}.`),
       ...(!settings.signIn.browser && { onReady: ({ paste }) => takePasted(paste, say) }),
-    });
+    })
+      .catch((error: unknown) => {
+        throw explained(asDrawbridgeError(error), settings.url, asked);
+      })
+      .finally(() => gate?.release());
     say(granted(record));
     return 0;
   } catch (error) {
     if (exitCode === 0) throw error;
     return exitCode;
   } finally {
-    await gate?.release();
     await log.flush();
   }
 }
 
-/** Asks the server for something that it protects, so that its challenge tells where and for what to sign in. */
-async function askForChallenge(settings: Settings): Promise<ReturnType<typeof bearerChallenge>> {
-  const client = await HttpClient.create(settings.url, settings.network);
-  const { pathname, search } = settings.url;
-  const headers = {
-    ...settings.headers,
-    Accept: 'application/json, text/event-stream',
-    'Content-Type': 'application/json',
-  };
-  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} });
-  const response = await client.exchange('POST', pathname + search, headers, body).response;
-  response.destroy();
-  return bearerChallenge(response.statusCode === 401 ? response.headers['www-authenticate'] : undefined);
+/** With credentials of the user's own a bridge would never use what the sign-in gives. */
+function refuseOtherCredentials({ headers, tokenCommand }: Settings): void {
+  const hasHeader = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+  if (!hasHeader && !tokenCommand) return;
+  const option = hasHeader ? 'an Authorization header' : '--token-command';
+  throw new DrawbridgeError(
+    'usage',
+    `With ${option} there is nothing to sign in to; leave it out to sign in.`,
+  );
+}
+
+/** Where the server had not asked for a sign-in, that may be why there was none. */
+function explained(failure: DrawbridgeError, { host }: URL, { status }: Asked): DrawbridgeError {
+  if (status === 401 || failure.exitCode !== 3) return failure;
+  const why = status < 400 ? 'it may need none' : 'it may be out of order, or the URL be wrong';
+  return new DrawbridgeError(
+    failure.reason,
+    `${failure.message} ${host} had not asked for a sign-in (HTTP ${status}): ${why}.`,
+    failure.details,
+  );
 }
 
 /** Where the browser is on another machine, the address that it ends at is pasted here. */

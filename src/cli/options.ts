@@ -120,6 +120,12 @@ export const options: readonly OptionDefinition[] = [
     help: 'Never open a browser from the bridge; say which command signs in',
   },
   {
+    name: 'store',
+    value: 'auto|keychain|file|memory',
+    group: 'Sign-in',
+    help: 'What keeps the key to stored credentials: the keychain, else a file (default: auto)',
+  },
+  {
     name: 'transport',
     value: 'auto|http|sse',
     group: 'Connection',

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { DrawbridgeError } from '../errors.ts';
 import { version } from '../version.ts';
 import { buildSettings } from './build-settings.ts';
+import { addClientCommands } from './clients/commands.ts';
 import { environmentName, type OptionDefinition, type OptionValues, options } from './options.ts';
 import { runBridge } from './run-bridge.ts';
 
@@ -9,6 +10,8 @@ const EXAMPLES = `
 Examples:
   In a client's configuration (mcp.json, claude_desktop_config.json):
     { "command": "npx", "args": ["-y", "mcp-drawbridge", "https://mcp.example.com/mcp"] }
+  The same, written by this program (see also: mcp-drawbridge help add):
+    mcp-drawbridge add cursor example https://mcp.example.com/mcp
   Sign in beforehand, for instance on a machine without a browser:
     mcp-drawbridge login https://mcp.example.com/mcp --no-browser
   With an API key from the environment:
@@ -63,6 +66,10 @@ export async function runCommand(argv: string[]): Promise<number> {
       exitCode = await runLogin(buildSettings(url, given, process.env));
     });
   addOptions(login, ({ group }) => group !== 'Tools');
+  const done = (code: number): void => {
+    exitCode = code;
+  };
+  addClientCommands(program, { argv, addOptions, kebabCase, done });
   program
     .command('client-metadata')
     .description('print the client ID metadata document to host at an https URL of yours')

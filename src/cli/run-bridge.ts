@@ -93,7 +93,7 @@ async function createAuthorizer(
   const authorizer = new LazyAuthorizer(
     async () => {
       const { openOAuthConnection } = await import('./oauth-connection.ts');
-      connection = openOAuthConnection(settings, folder, log);
+      connection = await openOAuthConnection(settings, folder, log);
       return connection.authorizer;
     },
     isSignedIn(folder, settings),
@@ -105,8 +105,8 @@ async function createAuthorizer(
   return { authorizer, memory };
 }
 
-function isSignedIn(folder: string, { url, signIn }: Settings): Promise<boolean> | undefined {
-  if (!existsSync(join(folder, 'connections'))) return undefined;
+function isSignedIn(folder: string, { url, signIn, store }: Settings): Promise<boolean> | undefined {
+  if (store.choice === 'memory' || !existsSync(join(folder, 'connections'))) return undefined;
   return import('../credentials/presence.ts').then(({ hasCredentials }) =>
     hasCredentials(folder, url.href, signIn.profile),
   );

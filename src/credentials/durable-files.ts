@@ -9,11 +9,35 @@ const RENAME_PATIENCE = 2_000;
 /** What the name of a file begins with that is not in its place yet. */
 export const TEMP = '.tmp-';
 
-/** What differs between systems, and what tests put in its place. */
+/** A file that is open for writing. */
+export interface WritableFile {
+  chmod(mode: number): Promise<void>;
+  writeFile(bytes: Buffer): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What changes the disk: it differs between systems, and tests break it off anywhere. */
 export interface FileSystem {
   readonly isWindows: boolean;
+  open(path: string, flags: number, mode?: number): Promise<WritableFile>;
+  mkdir(path: string, options: { recursive: true; mode: number }): Promise<string | undefined>;
+  chmod(path: string, mode: number): Promise<void>;
+  link(path: string, other: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  rm(path: string, options: { force: true }): Promise<void>;
 }
+
+/** The real one. */
+export const realFiles: Omit<FileSystem, 'isWindows'> = {
+  // Not the functions themselves: to name one loads all of their module, which a start that only reads does not need.
+  open: (path, flags, mode) => files.open(path, flags, mode),
+  mkdir: (path, options) => files.mkdir(path, options),
+  chmod: (path, mode) => files.chmod(path, mode),
+  link: (path, other) => files.link(path, other),
+  rename: (from, to) => files.rename(from, to),
+  rm: (path, options) => files.rm(path, options),
+};
 
 /**
  * Puts a file in the place of the old one, whole or not at all, and durably: when the promise resolves, a power cut
@@ -26,7 +50,7 @@ export async function replaceFile(path: string, bytes: Buffer, system: FileSyste
   try {
     await renamePatiently(temp, path, system);
   } catch (error) {
-    await files.rm(temp, { force: true });
+    await system.rm(temp, { force: true });
     throw error;
   }
   await syncFolder(dirname(path), system);
@@ -36,19 +60,19 @@ export async function replaceFile(path: string, bytes: Buffer, system: FileSyste
 export async function createFileOnce(path: string, bytes: Buffer, system: FileSystem): Promise<void> {
   const temp = await writeTemp(dirname(path), bytes, system);
   try {
-    await files.link(temp, path);
+    await system.link(temp, path);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   } finally {
-    await files.rm(temp, { force: true });
+    await system.rm(temp, { force: true });
   }
   await syncFolder(dirname(path), system);
 }
 
 /** Makes the names in a folder durable. Windows can't open one; some network file systems have no such operation. */
-export async function syncFolder(path: string, { isWindows }: FileSystem): Promise<void> {
-  if (isWindows) return;
-  const folder = await files.open(path, constants.O_RDONLY);
+export async function syncFolder(path: string, system: FileSystem): Promise<void> {
+  if (system.isWindows) return;
+  const folder = await system.open(path, constants.O_RDONLY);
   try {
     await folder.sync();
   } catch (error) {
@@ -63,19 +87,19 @@ export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
 }
 
-async function writeTemp(folder: string, bytes: Buffer, { isWindows }: FileSystem): Promise<string> {
+async function writeTemp(folder: string, bytes: Buffer, system: FileSystem): Promise<string> {
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW = 0 } = constants;
   const path = join(folder, `${TEMP}${randomBytes(12).toString('hex')}`);
-  const file = await files.open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600);
+  const file = await system.open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600);
   try {
     // The umask may have taken bits of our own away.
-    if (!isWindows) await file.chmod(0o600);
+    if (!system.isWindows) await file.chmod(0o600);
     await file.writeFile(bytes);
     await file.sync();
     await file.close();
   } catch (error) {
     await file.close().catch(() => {});
-    await files.rm(path, { force: true });
+    await system.rm(path, { force: true });
     throw error;
   }
   return path;

@@ -19,7 +19,15 @@ import {
 import { dirname, join } from 'node:path';
 import { DrawbridgeError, displayText } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { codeOf, createFileOnce, type FileSystem, replaceFile, syncFolder, TEMP } from './durable-files.ts';
+import {
+  codeOf,
+  createFileOnce,
+  type FileSystem,
+  realFiles,
+  replaceFile,
+  syncFolder,
+  TEMP,
+} from './durable-files.ts';
 
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 
@@ -30,7 +38,8 @@ export interface FolderOptions {
   /** Hears of what was put right: loose modes, damaged records. */
   log?: Pick<Logger, 'warn'> | undefined;
   platform?: NodeJS.Platform | undefined;
-  rename?: ((from: string, to: string) => Promise<void>) | undefined;
+  /** In the place of the system's own. */
+  files?: Partial<FileSystem> | undefined;
 }
 
 /** A file as it was read. */
@@ -56,8 +65,8 @@ export class PrivateFolder {
     this.#log = options.log;
     this.#system = {
       isWindows: (options.platform ?? process.platform) === 'win32',
-      // Not `files.rename` itself: to name it loads all of its module, which a start that only reads does not need.
-      rename: options.rename ?? ((from, to) => files.rename(from, to)),
+      ...realFiles,
+      ...options.files,
     };
   }
 
@@ -82,9 +91,9 @@ export class PrivateFolder {
     const path = join(this.path, name);
     await this.#guard(async () => {
       if (!this.check(name)) {
-        const first = await files.mkdir(path, { recursive: true, mode: 0o700 });
+        const first = await this.#system.mkdir(path, { recursive: true, mode: 0o700 });
         // The umask may have taken bits of our own away.
-        if (first !== undefined) await files.chmod(path, 0o700);
+        if (first !== undefined) await this.#system.chmod(path, 0o700);
         this.check(name);
         await syncFolder(dirname(first ?? path), this.#system);
       }
@@ -145,7 +154,7 @@ export class PrivateFolder {
   async remove(name: string): Promise<void> {
     const path = join(this.path, name);
     await this.#guard(async () => {
-      await files.rm(path, { force: true });
+      await this.#system.rm(path, { force: true });
       await syncFolder(dirname(path), this.#system);
     });
   }
@@ -203,7 +212,7 @@ export class PrivateFolder {
         // Renaming does not touch a file's time, so that of a quarantine is in its name.
         const quarantined = Number(/^\.corrupt-(\d+)-/.exec(entry)?.[1]);
         const time = quarantined || (await files.lstat(path)).mtimeMs;
-        if (Date.now() - time > LEFTOVER_AGE) await files.rm(path, { force: true });
+        if (Date.now() - time > LEFTOVER_AGE) await this.#system.rm(path, { force: true });
       } catch {
         // Another process was quicker.
       }

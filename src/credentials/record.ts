@@ -41,6 +41,8 @@ export interface ConnectionRecord {
   obtainedAt: number;
   /** The refresh token was sent, and what came of it is unknown [67]. */
   refreshPending?: boolean | undefined;
+  /** The program that has signed in, where it was not this one. */
+  importedFrom?: string | undefined;
 }
 
 /** A client that was registered dynamically (RFC 7591), shared by all connections to its issuer. */
@@ -84,7 +86,8 @@ export function parseConnectionRecord(value: unknown): ConnectionRecord | undefi
     isOptional(value.requestedScope, isText) &&
     isTime(value.signedInAt) &&
     isTime(value.obtainedAt) &&
-    isOptional(value.refreshPending, (pending) => typeof pending === 'boolean');
+    isOptional(value.refreshPending, (pending) => typeof pending === 'boolean') &&
+    isOptional(value.importedFrom, isText);
   return isRecord ? (value as unknown as ConnectionRecord) : undefined;
 }
 

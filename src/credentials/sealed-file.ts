@@ -11,6 +11,8 @@ const VERSION = 1;
 const SUITE = 1;
 const FIXED_BYTES = 8;
 const MAX_HEADER_BYTES = 4096;
+/** Bytes of the store key. */
+export const KEY_BYTES = 32;
 const SALT_BYTES = 32;
 const CHECK_BYTES = 8;
 const NONCE_BYTES = 12;

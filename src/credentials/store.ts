@@ -1,12 +1,16 @@
 import { randomInt } from 'node:crypto';
 import { DrawbridgeError, displayText } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { StoreSettings } from '../settings.ts';
 import { idOf } from './ids.ts';
-import { ensureKey, hasKey, keyMissing, readKey } from './key-holder.ts';
+import { hasKey, keyMissing } from './key-file.ts';
+import { KeyHolder } from './key-holder.ts';
+import type { KeyHolderDescription } from './key-texts.ts';
+import type { Keychain } from './keychain.ts';
 import type { Holder, Lock, LockKeeper } from './lock.ts';
 import { Locks, lockKeeperFor } from './locks.ts';
 import { type FileContent, type FolderOptions, PrivateFolder } from './private-folder.ts';
-import { formatOf, openSealed, type StoreKey, seal } from './sealed-file.ts';
+import { formatOf, openSealed, seal } from './sealed-file.ts';
 
 /** Each kind of record and the folder it lies in. */
 const folders = {
@@ -29,8 +33,14 @@ export interface Stored<T> {
 
 export interface StoreOptions extends FolderOptions {
   log?: Pick<Logger, 'warn'> | undefined;
+  /** What holds the key; by default a file. */
+  settings?: StoreSettings | undefined;
+  /** Whether the keychain may ask the user to unlock it: a person has run a command, and waits. */
+  mayPrompt?: boolean | undefined;
   /** How this system keeps locks; by default what fits `platform`. */
   locks?: LockKeeper | undefined;
+  /** By default the system's. */
+  keychain?: Keychain | undefined;
 }
 
 /** A compare-and-swap that found another generation than it expected: read again, and decide anew [61]. */
@@ -45,19 +55,29 @@ export class GenerationConflict extends DrawbridgeError {
 }
 
 /**
- * Sealed records in a folder that is this user's alone, shared by all processes of the user. Reading is synchronous and
- * takes no lock: a file is replaced as a whole. Writing is durable when its promise resolves.
+ * Sealed records in a folder that is this user's alone, shared by all processes of the user. Reading is synchronous,
+ * once the store is unlocked, and takes no lock: a file is replaced as a whole. Writing is durable when its promise
+ * resolves.
  *
  * Every method throws DrawbridgeError `credential-store` where the folder can't be used.
  */
 export class CredentialStore {
   readonly #folder: PrivateFolder;
   readonly #locks: Locks;
-  #key: StoreKey | undefined;
+  readonly #keys: KeyHolder;
 
   private constructor(path: string, options: StoreOptions) {
     this.#folder = new PrivateFolder(path, options);
     this.#locks = new Locks(this.#folder, options.locks ?? lockKeeperFor(this.#folder, options.platform));
+    const { keychain, mayPrompt, log, settings = { choice: 'file', secret: undefined } } = options;
+    this.#keys = new KeyHolder({
+      folder: this.#folder,
+      locks: this.#locks,
+      settings,
+      log,
+      keychain: async () =>
+        keychain ?? new (await import('./system-keychain.ts')).SystemKeychain({ mayPrompt }),
+    });
   }
 
   /**
@@ -78,9 +98,26 @@ export class CredentialStore {
   }
 
   /**
+   * Gets the key of the store from what holds it, which may take as long as the keychain does (3 s at most) or a
+   * passphrase (0.2 s). Costs nothing where the key is at hand, or nothing was stored yet. To be awaited before the first
+   * read; a write does it by itself.
+   *
+   * @throws DrawbridgeError `credential-store` with what the user can do
+   */
+  async unlock(): Promise<void> {
+    await this.#keys.unlock();
+  }
+
+  /** What holds the key, and what that protects from. */
+  describeKeyHolder(): KeyHolderDescription {
+    return this.#keys.describe();
+  }
+
+  /**
    * Reads a record. A damaged one is put aside and taken for absent; an older generation never comes in its place [53].
    *
-   * @throws DrawbridgeError `credential-store` where a newer version has written it, or its key is missing or another
+   * @throws DrawbridgeError `credential-store` where a newer version has written it, its key is missing or another, or
+   *   the store was made anew since it was unlocked: then it is being unlocked, and can be read a moment later
    */
   read<T>(kind: Kind, id: string): Stored<T> | undefined {
     const name = nameOf(kind, id);
@@ -94,7 +131,7 @@ export class CredentialStore {
       this.#folder.quarantine(name, file);
       return undefined;
     }
-    if (opened === 'wrong-key' && this.#key === undefined) throw keyMissing(this.#folder);
+    if (opened === 'wrong-key' && !this.exists) throw keyMissing(this.#folder);
     throw new DrawbridgeError(
       'credential-store',
       opened === 'newer-format'
@@ -119,12 +156,12 @@ export class CredentialStore {
     await this.#folder.ensure(folders[kind]);
     return this.#underLock(kind, id, async () => {
       // The folder may have been deleted, and made anew by another process, since the key was read.
-      this.#key = await ensureKey(this.#folder, () => this.#hasRecords());
+      const key = await this.#keys.ensure(() => this.#hasRecords());
       const found = this.read(kind, id)?.generation ?? 0;
       if (found !== expected) throw new GenerationConflict(found);
       // A record that was deleted and made anew must not meet the expectation of one who knew the old one.
       const generation = expected === 0 ? randomInt(1, 2 ** 32) : expected + 1;
-      await this.#folder.replace(name, seal(payload, idOf(kind, id), generation, this.#key));
+      await this.#folder.replace(name, seal(payload, idOf(kind, id), generation, key));
       await this.#folder.sweep();
       await this.#folder.sweep(folders[kind]);
       return generation;
@@ -170,11 +207,8 @@ export class CredentialStore {
 
   #open(file: FileContent, record: string): ReturnType<typeof openSealed> {
     if (file.isTooLong) return formatOf(file.bytes) === 'newer-format' ? 'newer-format' : 'damaged';
-    this.#key ??= readKey(this.#folder);
-    const opened = openSealed(file.bytes, record, this.#key);
-    if (opened !== 'wrong-key') return opened;
-    this.#key = readKey(this.#folder);
-    return openSealed(file.bytes, record, this.#key);
+    const opened = openSealed(file.bytes, record, this.#keys.get());
+    return opened === 'wrong-key' ? openSealed(file.bytes, record, this.#keys.renewed()) : opened;
   }
 
   async #underLock<T>(kind: Kind, id: string, work: () => Promise<T>): Promise<T> {

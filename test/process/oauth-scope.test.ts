@@ -79,6 +79,15 @@ describe('the scope', () => {
     expect(stage.windows).toBe(2);
   });
 
+  test('that is refused later on is left out as well', async () => {
+    const stage = await oauthStage({ server: { scopes: [] }, protection: { scopes: ['a', 'b'] } });
+    await stage.signIn();
+    stage.remote.protection.scopes = ['c'];
+    await stage.signIn();
+    expect(scopesAsked(stage).filter((scope) => scope !== undefined)).toEqual(['a b', 'c']);
+    expect(stage.windows).toBe(2);
+  });
+
   test('is given up after one refusal more', async () => {
     const stage = await oauthStage({
       server: { scopes: [], requires: ['scope'] },

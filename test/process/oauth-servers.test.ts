@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { FakeAuthorizationServer } from '../support/fake-authorization-server.ts';
 import { startFakeRemote } from '../support/fake-remote.ts';
 import { callEcho, echoed, initialize, oauthStage } from '../support/oauth-stage.ts';
 
@@ -30,6 +31,31 @@ describe('of several authorization servers', () => {
     expect((await callEcho(bridge)).result).toEqual(echoed);
     expect(other.requests).toEqual([]);
     expect(stage.windows).toBe(2);
+  });
+
+  test('one that is not there, or fails, gives way to the next', async () => {
+    const stage = await oauthStage();
+    const failing = await stage.addServer();
+    failing.on('metadata', (exchange) => exchange.status(503));
+    const gone = await stage.addServer();
+    await gone.stop();
+    stage.remote.protection.authorizationServers = [failing.issuer, gone.issuer, stage.server.issuer];
+    await stage.signIn();
+    expect(stage.server.grants('authorization_code')).toBe(1);
+  });
+
+  test.each([
+    ['fails', (server: FakeAuthorizationServer) => server.on('metadata', (exchange) => exchange.status(503))],
+    ['is not there', (server: FakeAuthorizationServer) => server.stop()],
+  ])('the one that the credentials are of gives way to no other while it %s', async (_name, fail) => {
+    const stage = await oauthStage();
+    await stage.signIn();
+    const other = await stage.addServer();
+    stage.remote.protection.authorizationServers = [other.issuer, stage.server.issuer];
+    await fail(stage.server);
+    await stage.signInFails(3);
+    expect(other.requests).toEqual([]);
+    expect(stage.windows).toBe(1);
   });
 
   test('the one that --issuer names is taken, whatever is listed', async () => {

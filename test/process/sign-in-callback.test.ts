@@ -8,14 +8,21 @@ import { initializeParams, type Message } from '../support/json-rpc.ts';
 import { closedAtTestEnd } from '../support/lifetime.ts';
 import { accepts, listeningAddresses } from '../support/listening-ports.ts';
 import { isLinux } from '../support/prerequisites.ts';
-import { paramsOf, type SignInWorld, signInWorld, untilTools } from '../support/sign-in-world.ts';
+import {
+  paramsOf,
+  type SignInWorld,
+  signInWorld,
+  toolsOf,
+  toolText,
+  untilTools,
+} from '../support/sign-in-world.ts';
 import { until } from '../support/wait.ts';
 
 /** A bridge with its sign-in under way: the genuine callback, not yet called, and where it goes. */
-async function waiting(world: SignInWorld, window = 1) {
-  const bridge = world.bridge();
+async function waiting(world: SignInWorld, args: string[] = []) {
+  const bridge = world.bridge({ args });
   const handshake = bridge.request('initialize', initializeParams());
-  const url = await world.browser.nextOpened(window);
+  const url = await world.browser.nextOpened();
   const { callback } = await followSignIn(url, { stopBeforeCallback: true });
   const genuine = new URL(callback as string);
   return {
@@ -190,7 +197,7 @@ describe.skipIf(!isLinux)('what comes to the loopback', () => {
       });
     });
     await new Promise<void>((resolve) => squatter.listen(Number(first.genuine.port), '127.0.0.1', resolve));
-    closedAtTestEnd({ close: () => new Promise((resolve) => squatter.close(resolve)) });
+    closedAtTestEnd({ close: () => new Promise<void>((resolve) => squatter.close(() => resolve())) });
     expect((squatter.address() as AddressInfo).port).toBe(Number(first.genuine.port));
 
     world.server.revokeAll();
@@ -208,7 +215,7 @@ describe.skipIf(!isLinux)('what comes to the loopback', () => {
     const world = await signInWorld();
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
-    closedAtTestEnd({ close: () => new Promise((resolve) => squatter.close(resolve)) });
+    closedAtTestEnd({ close: () => new Promise<void>((resolve) => squatter.close(() => resolve())) });
     const { port } = squatter.address() as AddressInfo;
     const bridge = world.bridge({ args: ['--callback-port', String(port)] });
     const answer = await bridge.request('initialize', initializeParams());
@@ -220,14 +227,51 @@ describe.skipIf(!isLinux)('what comes to the loopback', () => {
   test.each([
     [1, 200],
     [2, 400],
-  ])('the connection breaks %i times after the code was sent: sent again once at the most [T33]', async (breaks, expected) => {
+  ])(
+    'the connection breaks %i times after the code was sent: sent again once at the most [T33]',
+    async (breaks, expected) => {
+      const world = await signInWorld();
+      for (let count = 0; count < breaks; count++) world.server.once('token', (exchange) => exchange.drop());
+      const { bridge, handshake, genuine } = await waiting(world);
+      expect((await navigate(genuine.href)).status).toBe(expected);
+      if (expected === 200) await connected(bridge, handshake);
+      else expect(await handshake).toHaveProperty('error');
+      expect(world.server.of('token')).toHaveLength(2);
+    },
+  );
+
+  test('the time is up while the code is exchanged: the user was in time', async () => {
     const world = await signInWorld();
-    for (let count = 0; count < breaks; count++) world.server.once('token', (exchange) => exchange.drop());
-    const { bridge, handshake, genuine } = await waiting(world);
-    expect((await navigate(genuine.href)).status).toBe(expected);
-    if (expected === 200) await connected(bridge, handshake);
-    else expect(await handshake).toHaveProperty('error');
-    expect(world.server.of('token')).toHaveLength(2);
+    world.server.once('token', (_exchange, usual) => void setTimeout(usual, 4000));
+    const { bridge, handshake, genuine } = await waiting(world, [
+      '--sign-in-timeout',
+      '3',
+      '--initialize-wait',
+      '20',
+    ]);
+    expect((await navigate(genuine.href)).status).toBe(200);
+    await connected(bridge, handshake);
+    expect(world.browser.opened).toHaveLength(1);
+  });
+
+  test('the exchange of the code fails after the client has gone on without an answer: sign_in begins anew [A8]', async () => {
+    const world = await signInWorld();
+    world.server.once('token', (exchange) =>
+      exchange.body(500, '<h1>oops</h1>', { 'Content-Type': 'text/html' }),
+    );
+    const { bridge, handshake, genuine } = await waiting(world, ['--initialize-wait', '0.5']);
+    expect(await handshake).toHaveProperty('result');
+    bridge.notify('notifications/initialized');
+    const call = bridge.callTool('echo', {}, 20_000);
+    expect((await navigate(genuine.href)).status).toBe(400);
+    expect(JSON.stringify(await call)).toMatch(/"isError":true|"error":/);
+    await world.signInEnded();
+
+    expect(toolsOf(await bridge.request('tools/list'))).toEqual(['sign_in']);
+    const tool = bridge.callTool('sign_in', {}, 30_000);
+    expect((await followSignIn(await world.browser.nextOpened(2))).result?.status).toBe(200);
+    expect(toolText(await tool)).toMatch(/^Signed in\./);
+    await untilTools(bridge);
   });
 
   test('the exchange of the code fails: the page and the client say so, and the next attempt needs no restart [A8, T42]', async () => {

@@ -16,26 +16,30 @@ describe.skipIf(!isLinux)('a client meanwhile', () => {
     ['a browser that takes 0.2 s', 200, 0],
     ['a browser that takes 3 s', 3000, 0],
     ['a call 8 s later', 200, 8000],
-  ])('handshake and list are open, calls are not: %s [A4]', async (_, delay, pause) => {
-    const world = await signInWorld({
-      browser: followingBrowser({ delay }),
-      protection: { publicMethods: openHandshake },
-    });
-    const bridge = world.bridge();
-    const answer = await bridge.initialize();
-    expect(answer.result.serverInfo.name).toBe('fake-remote');
-    expect(toolsOf(await bridge.request('tools/list'))).toEqual(['echo']);
-    await world.remote.remote.next('GET');
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    expect(world.browser.opened, 'the stream alone asks nobody').toEqual([]);
-    const result = await bridge.callTool('echo', { text: 'hello' }, 30_000);
-    expect(toolText(result)).toContain('hello');
-    expect(world.browser.opened).toHaveLength(1);
-    // The stream that was refused comes back with the token.
-    await until('the stream with the token', () =>
-      world.remote.credentials('GET').some((value) => value !== undefined),
-    );
-  }, 60_000);
+  ])(
+    'handshake and list are open, calls are not: %s [A4]',
+    async (_, delay, pause) => {
+      const world = await signInWorld({
+        browser: followingBrowser({ delay }),
+        protection: { publicMethods: openHandshake },
+      });
+      const bridge = world.bridge();
+      const answer = await bridge.initialize();
+      expect(answer.result.serverInfo.name).toBe('fake-remote');
+      expect(toolsOf(await bridge.request('tools/list'))).toEqual(['echo']);
+      await world.remote.remote.next('GET');
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      expect(world.browser.opened, 'the stream alone asks nobody').toEqual([]);
+      const result = await bridge.callTool('echo', { text: 'hello' }, 30_000);
+      expect(toolText(result)).toContain('hello');
+      expect(world.browser.opened).toHaveLength(1);
+      // The stream that was refused comes back with the token.
+      await until('the stream with the token', () =>
+        world.remote.credentials('GET').some((value) => value !== undefined),
+      );
+    },
+    60_000,
+  );
 
   test('initialize is answered within --initialize-wait; then sign_in gives the link, waits, and the tools come', async () => {
     const world = await signInWorld();
@@ -62,12 +66,17 @@ describe.skipIf(!isLinux)('a client meanwhile', () => {
     for (const list of ['tools', 'prompts', 'resources'])
       await bridge.nextMessage(({ method }) => method === `notifications/${list}/list_changed`);
     expect(toolsOf(await bridge.request('tools/list'))).toEqual(['echo']);
-    expect(world.remote.remote.of('initialize').filter(({ headers }) => headers.authorization)).toHaveLength(1);
+    expect(world.remote.remote.of('initialize').filter(({ headers }) => headers.authorization)).toHaveLength(
+      1,
+    );
     expect(world.browser.opened).toHaveLength(1);
   }, 90_000);
 
   test('the next start answers from what it remembers of the server', async () => {
-    const world = await signInWorld({ browser: followingBrowser(), remote: { capabilities: { logging: {} } } });
+    const world = await signInWorld({
+      browser: followingBrowser(),
+      remote: { capabilities: { logging: {} } },
+    });
     const first = world.bridge();
     await first.initialize();
     await untilTools(first);
@@ -99,7 +108,11 @@ describe.skipIf(!isLinux)('a client meanwhile', () => {
     expect(call.result?.isError).toBe(true);
     expect(toolText(call)).toContain(linkIn(toolText(call)));
     expect(linkIn(toolText(call))).toBe(url);
-    expect(prompt.error?.data).toMatchObject({ source: 'mcp-drawbridge', reason: 'sign-in-needed', link: url });
+    expect(prompt.error?.data).toMatchObject({
+      source: 'mcp-drawbridge',
+      reason: 'sign-in-needed',
+      link: url,
+    });
 
     bridge.send({ jsonrpc: '2.0', id: 'cancelled', method: 'tools/call', params: { name: 'echo' } });
     bridge.notify('notifications/cancelled', { requestId: 'cancelled' });
@@ -113,7 +126,8 @@ describe.skipIf(!isLinux)('a client meanwhile', () => {
   describe('that opens links itself (URL-mode elicitation)', () => {
     const asked = (bridge: BridgeProcess): Promise<Message> =>
       bridge.nextMessage(({ method }) => method === 'elicitation/create', 20_000);
-    const reply = (bridge: BridgeProcess, { id }: Message, over: object) => bridge.send({ jsonrpc: '2.0', id, ...over });
+    const reply = (bridge: BridgeProcess, { id }: Message, over: object) =>
+      bridge.send({ jsonrpc: '2.0', id, ...over });
 
     test('accept: it is asked once, no window opens, and it hears when all is done', async () => {
       const world = await signInWorld();
@@ -145,6 +159,38 @@ describe.skipIf(!isLinux)('a client meanwhile', () => {
       const call = await bridge.callTool('echo', {}, 20_000);
       expect(call.result?.isError).toBe(true);
       expect(toolText(call)).toContain('login');
+      expect(world.browser.opened).toEqual([]);
+    });
+
+    test('cancel: put off, no window opens, and the tool begins anew', async () => {
+      const world = await signInWorld();
+      const bridge = world.bridge();
+      await bridge.initialize(urlMode);
+      reply(bridge, await asked(bridge), { result: { action: 'cancel' } });
+      await world.signInEnded();
+      const tool = bridge.callTool('sign_in', {}, 40_000);
+      const question = await asked(bridge);
+      reply(bridge, question, { result: { action: 'accept' } });
+      expect((await followSignIn(question.params.url)).result?.status).toBe(200);
+      expect(toolText(await tool)).toMatch(/^Signed in\./);
+      await untilTools(bridge);
+      expect(world.browser.opened).toEqual([]);
+    }, 60_000);
+
+    test('in the middle of a session, too: the call waits for it', async () => {
+      const world = await signInWorld();
+      const bridge = world.bridge();
+      await bridge.initialize(urlMode);
+      const first = await asked(bridge);
+      reply(bridge, first, { result: { action: 'accept' } });
+      await followSignIn(first.params.url);
+      await untilTools(bridge);
+      world.server.revokeAll();
+      const call = bridge.callTool('echo', { text: 'after' }, 30_000);
+      const second = await asked(bridge);
+      reply(bridge, second, { result: { action: 'accept' } });
+      expect((await followSignIn(second.params.url)).result?.status).toBe(200);
+      expect(toolText(await call)).toContain('after');
       expect(world.browser.opened).toEqual([]);
     });
 

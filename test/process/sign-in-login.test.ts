@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { followingBrowser, followSignIn, recordingBrowser } from '../support/browsers.ts';
+import { startFakeRemote } from '../support/fake-remote.ts';
 import { initializeParams } from '../support/json-rpc.ts';
 import { accepts, listeningAddresses } from '../support/listening-ports.ts';
 import { isLinux } from '../support/prerequisites.ts';
+import { openHandshake } from '../support/protected-remote.ts';
 import { paramsOf, signInWorld, toolText, untilConnected, untilTools } from '../support/sign-in-world.ts';
 import { until } from '../support/wait.ts';
 
@@ -100,6 +102,57 @@ describe.skipIf(!isLinux)('login', () => {
     login.kill(signal);
     expect(await login.exitWithin(3000)).toBe(signal === 'SIGINT' ? 130 : 143);
     expect(world.browser.opened).toEqual([]);
+  });
+
+  test('a signal while the server does not answer ends it at once', async () => {
+    const world = await signInWorld();
+    const silent = await startFakeRemote({ gate: () => true });
+    const login = world.login({ url: silent.url });
+    await silent.next('tools/list', 1, 15_000);
+    login.kill('SIGINT');
+    expect(await login.exitWithin(3000)).toBe(130);
+  });
+
+  test('a server that does not answer: told within 15 s, code 3', async () => {
+    const world = await signInWorld();
+    const silent = await startFakeRemote({ gate: () => true });
+    const login = world.login({ url: silent.url });
+    expect(await login.exitWithin(30_000)).toBe(3);
+    expect(login.stderr).toContain('did not answer within 15 s');
+  });
+
+  test('a server that wants no sign-in: said so, code 3', async () => {
+    const world = await signInWorld();
+    const open = await startFakeRemote({
+      gate: (exchange) => {
+        const isForeign = exchange.request.path !== '/mcp';
+        if (isForeign) exchange.status(404);
+        return isForeign;
+      },
+    });
+    const login = world.login({ url: open.url });
+    expect(await login.exitWithin(15_000)).toBe(3);
+    expect(login.stderr).toContain('had not asked for a sign-in (HTTP 200): it may need none');
+    expect(world.browser.opened).toEqual([]);
+  });
+
+  test('a server that leaves its lists open and names its metadata only in the challenge to the stream', async () => {
+    const world = await signInWorld({
+      browser: followingBrowser(),
+      protection: { prmAt: 'challenge-only', publicMethods: openHandshake },
+    });
+    expect(await world.login().exitWithin(15_000)).toBe(0);
+  });
+
+  test.each([
+    ['--header', 'Authorization: Bearer some-token'],
+    ['--token-command', 'echo some-token'],
+  ])('with %s there is nothing to sign in to: code 2', async (...args) => {
+    const world = await signInWorld();
+    const login = world.login({ args });
+    expect(await login.exitWithin(15_000)).toBe(2);
+    expect(login.stderr).not.toContain('some-token');
+    expect(world.remote.remote.requests).toEqual([]);
   });
 
   test('nobody comes back: ends in time with code 4 and one sentence, the port is closed [A13, T43]', async () => {

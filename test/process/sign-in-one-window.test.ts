@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { followingBrowser, followSignIn, navigate } from '../support/browsers.ts';
 import { isLinux } from '../support/prerequisites.ts';
-import { protectedBy, signInWorld, toolText, untilConnected, untilTools } from '../support/sign-in-world.ts';
+import { protectedBy, signInWorld, untilConnected, untilTools } from '../support/sign-in-world.ts';
 import { until } from '../support/wait.ts';
+
+async function fiveBridges() {
+  const world = await signInWorld({ browser: followingBrowser() });
+  const bridges = Array.from({ length: 5 }, () => world.bridge());
+  return { bridges, browser: world.browser, server: world.server };
+}
 
 describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
   test.each([
@@ -25,6 +31,19 @@ describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
     90_000,
   );
 
+  test('twenty times over: one window at the start, and one more when the grant is revoked [T70, T71]', async () => {
+    for (let round = 0; round < 20; round++) {
+      const { browser, server, ...world } = await fiveBridges();
+      await Promise.all(world.bridges.map((bridge) => untilConnected(bridge)));
+      expect([browser.opened.length, server.of('register').length]).toEqual([1, 1]);
+      server.revokeAll();
+      const answers = await Promise.all(world.bridges.map((bridge) => bridge.callTool('echo', {}, 40_000)));
+      for (const answer of answers) expect(answer).toHaveProperty('result.content');
+      expect([browser.opened.length, server.grants(), server.reuses]).toEqual([2, 2, 0]);
+      for (const bridge of world.bridges) bridge.closeStdin();
+    }
+  }, 180_000);
+
   test('a single bridge, GET answered by 405, an instant browser [A3]', async () => {
     const world = await signInWorld({ browser: followingBrowser(), protection: { getStatus: 405 } });
     const bridge = world.bridge({ args: ['--initialize-wait', '20'] });
@@ -34,26 +53,30 @@ describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
     expect(bridge.stderr).toBe('');
   });
 
-  test('the process that signs in dies with its window open: one new window, the old callback is refused [T72]', async () => {
-    const world = await signInWorld();
-    const bridges = [world.bridge(), world.bridge(), world.bridge()];
-    const handshakes = bridges.map((bridge) => bridge.initialize());
-    const first = await world.browser.nextOpened();
-    process.kill(await world.signInProcess(), 'SIGKILL');
-    const second = await world.browser.nextOpened(2, 20_000);
-    await Promise.all(handshakes);
+  test.each(['SIGKILL', 'SIGTERM'] as const)(
+    '%s ends the process that signs in with its window open: one new window, the old callback is refused [T72]',
+    async (signal) => {
+      const world = await signInWorld();
+      const bridges = [world.bridge(), world.bridge(), world.bridge()];
+      const handshakes = bridges.map((bridge) => bridge.initialize());
+      const first = await world.browser.nextOpened();
+      process.kill(await world.signInProcess(), signal);
+      const second = await world.browser.nextOpened(2, 20_000);
+      await Promise.all(handshakes);
 
-    const { callback: old } = await followSignIn(first, { stopBeforeCallback: true });
-    const stale = new URL(old as string);
-    stale.port = new URL(new URL(second).searchParams.get('redirect_uri') as string).port;
-    expect((await navigate(stale.href)).status).toBe(400);
-    expect(world.server.of('token')).toEqual([]);
+      const { callback: old } = await followSignIn(first, { stopBeforeCallback: true });
+      const stale = new URL(old as string);
+      stale.port = new URL(new URL(second).searchParams.get('redirect_uri') as string).port;
+      expect((await navigate(stale.href)).status).toBe(400);
+      expect(world.server.of('token')).toEqual([]);
 
-    expect((await followSignIn(second)).result).toMatchObject({ status: 200 });
-    await Promise.all(bridges.map((bridge) => untilTools(bridge)));
-    expect(world.browser.opened).toHaveLength(2);
-    expect(world.server.grants()).toBe(1);
-  }, 90_000);
+      expect((await followSignIn(second)).result).toMatchObject({ status: 200 });
+      await Promise.all(bridges.map((bridge) => untilTools(bridge)));
+      expect(world.browser.opened).toHaveLength(2);
+      expect(world.server.grants()).toBe(1);
+    },
+    90_000,
+  );
 
   test('the login that bridges wait for is killed: one of them goes on with a window [T72]', async () => {
     const world = await signInWorld();
@@ -68,20 +91,6 @@ describe.skipIf(!isLinux)('one sign-in for all bridges of a user', () => {
     expect((await followSignIn(second)).result).toMatchObject({ status: 200 });
     await Promise.all(bridges.map((bridge) => untilTools(bridge)));
     expect(world.browser.opened).toHaveLength(2);
-  }, 90_000);
-
-  test('a client that opens links itself is not asked to open what a window shows already', async () => {
-    const world = await signInWorld();
-    const first = world.bridge({ args: ['--initialize-wait', '0.5'] });
-    await first.initialize();
-    const url = await world.browser.nextOpened();
-    const second = world.bridge({ args: ['--initialize-wait', '0.5'] });
-    await second.initialize({ capabilities: { elicitation: { url: {} } } });
-    const told = toolText(await second.callTool('sign_in', {}, 20_000));
-    expect(told).toContain(url);
-    expect(second.messages.filter(({ method }) => method === 'elicitation/create')).toEqual([]);
-    expect((await followSignIn(url)).result?.status).toBe(200);
-    await Promise.all([first, second].map((bridge) => untilTools(bridge)));
   }, 90_000);
 
   test('three servers need a sign-in at once: one window at a time [T73]', async () => {

@@ -13,7 +13,9 @@ describe.skipIf(!isLinux)('the grant is revoked under running bridges', () => {
     await world.signInEnded();
 
     server.revokeAll();
-    const answers = await Promise.all(bridges.map((bridge, text) => bridge.callTool('echo', { text }, 40_000)));
+    const answers = await Promise.all(
+      bridges.map((bridge, text) => bridge.callTool('echo', { text }, 40_000)),
+    );
     for (const [text, answer] of answers.entries()) expect(toolText(answer)).toBe(JSON.stringify({ text }));
     expect(browser.opened).toHaveLength(2);
     expect(server.grants('authorization_code')).toBe(2);

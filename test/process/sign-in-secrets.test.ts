@@ -19,14 +19,25 @@ describe.skipIf(!isLinux)('what other processes can see of a sign-in', () => {
       NPM_TOKEN: 'canary-npm-token',
       AWS_SECRET_ACCESS_KEY: 'canary-aws-key',
     };
-    const client = { id: 'known', secret, method: 'client_secret_basic', redirectUris: ['http://127.0.0.1/callback'] };
+    const client = {
+      id: 'known',
+      secret,
+      method: 'client_secret_basic',
+      redirectUris: ['http://127.0.0.1/callback'],
+    };
     const world = await signInWorld({
       browser: recordingBrowser({ hangs: true }),
       env: canaries,
       authorization: { clients: [client] },
     });
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the bridge expands it
-    const args = ['--client-id', 'known', '--client-secret', '${ACME}', '--header', 'X-Api-Key: key ${PLAIN}'];
+    const args = [
+      '--client-id',
+      'known',
+      '--client-secret',
+      '${ACME}',
+      '--header',
+      'X-Api-Key: key ${PLAIN}',
+    ];
     const bridge = world.bridge({ args });
     bridge.send({ jsonrpc: '2.0', id: 'i', method: 'initialize', params: initializeParams() });
     const url = await world.browser.nextOpened();
@@ -41,7 +52,9 @@ describe.skipIf(!isLinux)('what other processes can see of a sign-in', () => {
     expect(url).not.toContain('canary');
 
     // The browser has no stream of ours and not the socket that the code comes to.
-    expect([0, 1, 2].map((fd) => readlinkSync(`/proc/${browser}/fd/${fd}`))).toEqual(Array(3).fill('/dev/null'));
+    expect([0, 1, 2].map((fd) => readlinkSync(`/proc/${browser}/fd/${fd}`))).toEqual(
+      Array(3).fill('/dev/null'),
+    );
     expect(listeningAddresses([browser])).toEqual([]);
     // What this test runner itself was given goes through all of them.
     const given = socketsAndPipes(process.pid);

@@ -11,7 +11,7 @@ const toolOf = ({ message }: RecordedRequest) =>
 
 /** A challenge with these scopes, and where the metadata is. */
 const challenge =
-  (scopeFor: (request: RecordedRequest) => string): Protection['challenge'] =>
+  (scopeFor: (request: RecordedRequest) => string): NonNullable<Protection['challenge']> =>
   (problem, request) =>
     `Bearer resource_metadata="http://${request.headers.host}/.well-known/oauth-protected-resource/mcp", scope="${
       problem === 'insufficient_scope' ? scopeFor(request) : 'read'
@@ -21,27 +21,33 @@ describe.skipIf(!isLinux)('a server that wants more', () => {
   test.each([
     ['at once', 0],
     ['after 2 s', 2000],
-  ])('one tool needs another scope, the user consents %s: the union is asked for, the call is sent again once [M9]', async (_, delay) => {
-    const world = await signInWorld({ browser: followingBrowser({ delay }) });
-    const { server, remote, browser } = world;
-    remote.protection.challenge = challenge(() => 'write');
-    remote.protection.isValid = (token, request) => {
-      if (!server.isValid(token)) return false;
-      return toolOf(request) !== 'write' || server.scopesOf(token).includes('write') || 'insufficient_scope';
-    };
-    const bridge = world.bridge();
-    await untilConnected(bridge);
-    const answer = await bridge.callTool('write', { text: 'done' }, 30_000);
-    expect(toolText(answer)).toContain('done');
-    expect(remote.remote.requests.filter((request) => toolOf(request) === 'write')).toHaveLength(2);
-    expect(browser.opened.map((url) => paramsOf(url).scope)).toEqual(['read', 'read write']);
-    // A second call has what it needs; so has a bridge that starts later.
-    expect(toolText(await bridge.callTool('write', { text: 'again' }))).toContain('again');
-    const other = world.bridge();
-    await untilConnected(other);
-    expect(toolText(await other.callTool('write', { text: 'there' }))).toContain('there');
-    expect(browser.opened).toHaveLength(2);
-  }, 60_000);
+  ])(
+    'one tool needs another scope, the user consents %s: the union is asked for, the call is sent again once [M9]',
+    async (_, delay) => {
+      const world = await signInWorld({ browser: followingBrowser({ delay }) });
+      const { server, remote, browser } = world;
+      remote.protection.challenge = challenge(() => 'write');
+      remote.protection.isValid = (token, request) => {
+        if (!server.isValid(token)) return false;
+        return (
+          toolOf(request) !== 'write' || server.scopesOf(token).includes('write') || 'insufficient_scope'
+        );
+      };
+      const bridge = world.bridge();
+      await untilConnected(bridge);
+      const answer = await bridge.callTool('write', { text: 'done' }, 30_000);
+      expect(toolText(answer)).toContain('done');
+      expect(remote.remote.requests.filter((request) => toolOf(request) === 'write')).toHaveLength(2);
+      expect(browser.opened.map((url) => paramsOf(url).scope)).toEqual(['read', 'read write']);
+      // A second call has what it needs; so has a bridge that starts later.
+      expect(toolText(await bridge.callTool('write', { text: 'again' }))).toContain('again');
+      const other = world.bridge();
+      await untilConnected(other);
+      expect(toolText(await other.callTool('write', { text: 'there' }))).toContain('there');
+      expect(browser.opened).toHaveLength(2);
+    },
+    60_000,
+  );
 
   test('ten calls at once need the same scope: one window', async () => {
     const world = await signInWorld({ browser: followingBrowser({ delay: 300 }) });
@@ -55,6 +61,23 @@ describe.skipIf(!isLinux)('a server that wants more', () => {
     await untilConnected(bridge);
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, text) => bridge.callTool('write', { text }, 30_000)),
+    );
+    for (const [text, answer] of answers.entries()) expect(toolText(answer)).toBe(JSON.stringify({ text }));
+    expect(browser.opened).toHaveLength(2);
+  }, 60_000);
+
+  test('three bridges need the same scope at once: one window', async () => {
+    const world = await signInWorld({ browser: followingBrowser({ delay: 300 }) });
+    const { server, remote, browser } = world;
+    remote.protection.challenge = challenge(() => 'write');
+    remote.protection.isValid = (token, request) => {
+      if (!server.isValid(token)) return false;
+      return toolOf(request) !== 'write' || server.scopesOf(token).includes('write') || 'insufficient_scope';
+    };
+    const bridges = [world.bridge(), world.bridge(), world.bridge()];
+    for (const bridge of bridges) await untilConnected(bridge);
+    const answers = await Promise.all(
+      bridges.map((bridge, text) => bridge.callTool('write', { text }, 30_000)),
     );
     for (const [text, answer] of answers.entries()) expect(toolText(answer)).toBe(JSON.stringify({ text }));
     expect(browser.opened).toHaveLength(2);
@@ -94,7 +117,9 @@ describe.skipIf(!isLinux)('a server that wants more', () => {
     for (let calls = 1; calls <= 3; calls++)
       expect((await bridge.callTool('write', {}, 30_000)).result?.isError).toBe(true);
     expect(browser.opened).toHaveLength(2);
-    expect(await bridge.callTool('echo', { text: 'still' })).toMatchObject({ result: { content: [{ text: '{"text":"still"}' }] } });
+    expect(await bridge.callTool('echo', { text: 'still' })).toMatchObject({
+      result: { content: [{ text: '{"text":"still"}' }] },
+    });
   }, 60_000);
 
   test('401 for ever, with tokens that were just given: a window, an error, and an end [T84]', async () => {
@@ -128,7 +153,9 @@ describe.skipIf(!isLinux)('a server that wants more', () => {
     }
     expect(browser.opened).toHaveLength(2);
     remote.protection.isValid = server.isValid;
-    expect(await bridge.callTool('echo', { text: 'well' }, 30_000)).toMatchObject({ result: { content: [{ text: '{"text":"well"}' }] } });
+    expect(await bridge.callTool('echo', { text: 'well' }, 30_000)).toMatchObject({
+      result: { content: [{ text: '{"text":"well"}' }] },
+    });
     expect(browser.opened).toHaveLength(2);
   }, 90_000);
 });

@@ -36,6 +36,8 @@ export function bridgeEnvironment(changes: Environment = {}): Record<string, str
     LANG: 'C.UTF-8',
     TMPDIR: process.env.TMPDIR,
     BROWSER: 'true',
+    // Not the keychain of whoever runs the tests.
+    MCP_DRAWBRIDGE_STORE: 'file',
     ...changes,
     MCP_DRAWBRIDGE_HOME: 'MCP_DRAWBRIDGE_HOME' in changes ? changes.MCP_DRAWBRIDGE_HOME : freshHome(),
   };

@@ -15,7 +15,9 @@ export async function bundleProgram(name: string, folder: string): Promise<strin
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const bundle = await rolldown({
     cwd: root,
-    input: { program: `test/support/${name}` },
+    // The keychain's process is looked for beside the program (scripts/build.mjs).
+    input: { program: `test/support/${name}`, 'keychain-process': 'src/credentials/keychain-process.ts' },
+    external: ['@napi-rs/keyring'],
     platform: 'node',
     transform: { target: 'node20', define: { __VERSION__: JSON.stringify(version) } },
     logLevel: 'silent',
@@ -23,7 +25,7 @@ export async function bundleProgram(name: string, folder: string): Promise<strin
   await bundle.write({
     dir: folder,
     format: 'cjs',
-    entryFileNames: '[name].cjs',
+    entryFileNames: ({ name }) => (name === 'program' ? 'program.cjs' : `${name}.js`),
     chunkFileNames: '[name]-[hash].cjs',
   });
   await bundle.close();

@@ -144,7 +144,7 @@ export class OAuthStage {
     // The link that is shown has the URI of a pushed request in it.
     const secrets = servers
       .flatMap((server) => server.secretsSeen())
-      .filter((secret) => !secret.startsWith('canary-pushed'));
+      .filter((secret) => secret !== '' && !secret.startsWith('canary-pushed'));
     if (secrets.length === 0) return; // nothing was issued
     const outputs = this.#bridges.flatMap((bridge) => [bridge.stdout.lines.join('\n'), bridge.stderr]);
     expect(findSecrets(secrets, this.setup.home, ...this.#outputs, ...outputs)).toEqual([]);

@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
+import type { StoreSettings } from '../../src/settings.ts';
 import { bridgeEnvironment } from './bridge-command.ts';
 import { within } from './wait.ts';
 
-interface Circumstances {
+export interface Circumstances {
   uid?: number;
   umask?: number;
+  settings?: StoreSettings;
+  env?: Record<string, string | undefined>;
 }
 
 /** A process that does something with a store; see store-program.ts for what. Killed when the test ends. */
@@ -16,10 +19,10 @@ export class StoreProcess {
   readonly #lines: AsyncIterator<string>;
   #stderr = '';
 
-  constructor(program: string, folder: string, task: string[], circumstances: Circumstances = {}) {
-    const argument = JSON.stringify({ folder, task, ...circumstances });
+  constructor(program: string, folder: string, task: string[], { env, ...rest }: Circumstances = {}) {
+    const argument = JSON.stringify({ folder, task, ...rest });
     this.#child = spawn(process.execPath, [program, argument], {
-      env: bridgeEnvironment(),
+      env: bridgeEnvironment(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.pid = this.#child.pid as number;
@@ -29,6 +32,11 @@ export class StoreProcess {
     const reader = createInterface({ input: this.#child.stdout as NonNullable<ChildProcess['stdout']> });
     this.#lines = reader[Symbol.asyncIterator]();
     onTestFinished(() => this.kill());
+  }
+
+  /** What it has written to stderr so far. */
+  get stderr(): string {
+    return this.#stderr;
   }
 
   /** The next thing that it says; rejects where it ends first, or says nothing for `ms` milliseconds. */

@@ -2,6 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { CredentialStore, GenerationConflict, type Kind } from '../../src/credentials/store.ts';
 import { DrawbridgeError } from '../../src/errors.ts';
 import type { JsonValue } from '../../src/jsonrpc.ts';
+import type { StoreSettings } from '../../src/settings.ts';
 
 /** What a process of the tests does with a store: the name of the work, then its arguments. It speaks JSON lines. */
 const work: Record<string, (store: CredentialStore, ...args: string[]) => Promise<void>> = {
@@ -23,6 +24,9 @@ const work: Record<string, (store: CredentialStore, ...args: string[]) => Promis
   },
   async read(store, kind, id) {
     say(store.read<JsonValue>(kind as Kind, id as string)?.value ?? null);
+  },
+  async describe(store) {
+    say({ ...store.describeKeyHolder() });
   },
   /** Enters a section that only one may be in, `times` times, and notes so in a file. */
   async enter(store, lock, times, notes) {
@@ -57,7 +61,8 @@ function say(value: JsonValue): void {
 }
 
 async function main(): Promise<void> {
-  const { uid, umask, folder, task } = JSON.parse(process.argv[2] as string) as {
+  const { uid, umask, folder, task, settings } = JSON.parse(process.argv[2] as string) as {
+    settings?: StoreSettings;
     uid?: number;
     umask?: number;
     folder: string;
@@ -68,7 +73,23 @@ async function main(): Promise<void> {
   const [name, ...args] = task;
   try {
     const start = performance.now();
-    const store = CredentialStore.open(folder);
+    const log = { warn: (message: string) => void process.stderr.write(`${message}\n`) };
+    const store = CredentialStore.open(folder, { settings, log });
+    // The longest that the event loop was not to be had.
+    let stall = 0;
+    let last = start;
+    const timer = setInterval(() => {
+      stall = Math.max(stall, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    if (name === 'time') {
+      const failure = await store.unlock().catch((error: DrawbridgeError) => error.message);
+      clearInterval(timer);
+      say({ took: performance.now() - start, stall, failure: failure ?? null });
+      return;
+    }
+    clearInterval(timer);
+    await store.unlock();
     if (name === 'warm') {
       store.read(args[0] as Kind, args[1] as string);
       return say(performance.now() - start);

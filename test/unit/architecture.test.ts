@@ -63,11 +63,12 @@ describe('what is dangerous has its place', () => {
   const importersOf = (pattern: RegExp): string[] =>
     files.filter((file) => importsOf(file).some(({ target, isType }) => !isType && pattern.test(target)));
 
-  test('processes are started by the opener, for the sign-in and by the token command only [120]', () => {
+  test('processes are started by the opener, for the sign-in, by the token command and for the keychain only [120]', () => {
     expect(importersOf(/^node:(child_process|cluster|worker_threads)$/).sort()).toEqual([
       'src/authorization/browser/open-browser.ts',
       'src/authorization/sign-in/pending-sign-in.ts',
       'src/authorization/token-command.ts',
+      'src/credentials/keychain-child.ts',
     ]);
   });
 
@@ -77,8 +78,13 @@ describe('what is dangerous has its place', () => {
       'src/cli/demo/demo-state.ts',
       'src/cli/run-bridge.ts',
       'src/cli/user-headers.ts',
+      'src/credentials/dbus.ts',
       'src/credentials/durable-files.ts',
       'src/credentials/file-lock.ts',
+      'src/credentials/given-secret.ts',
+      'src/credentials/import-mcp-remote.ts',
+      'src/credentials/machine.ts',
+      'src/credentials/open-store.ts',
       'src/credentials/presence.ts',
       'src/credentials/private-folder.ts',
       'src/platform/http-client.ts',
@@ -87,11 +93,12 @@ describe('what is dangerous has its place', () => {
     ]);
   });
 
-  test('the network is reached through the HTTP client and the loopback receiver only, but for locks; the demo has both ends of its own', () => {
+  test('the network is reached through the HTTP client and the loopback receiver only, but for locks and the session bus; the demo has both ends of its own', () => {
     expect(importersOf(/^node:(http|https|http2|net|tls|dgram|dns)$|proxy-agent|undici/).sort()).toEqual([
       'src/authorization/browser/callback-server.ts',
       'src/cli/demo/follow-link.ts',
       'src/cli/demo/loopback-listener.ts',
+      'src/credentials/dbus.ts',
       'src/credentials/socket-lock.ts',
       'src/platform/address-policy.ts',
       'src/platform/http-client.ts',
@@ -105,7 +112,7 @@ describe('what is dangerous has its place', () => {
     expect(files.filter((file) => /\beval\(|new Function\b|node:vm/.test(readSource(file)))).toEqual([]);
   });
 
-  test('stdout has one writer; the commands for people print too [78, L-02]', () => {
+  test('stdout has one writer; the commands for people print too, and processes that answer another [78, L-02]', () => {
     const printers = files.filter((file) => /process\.stdout|console\./.test(readSource(file)));
     expect(printers).toEqual([
       'src/authorization/sign-in/sign-in-process.ts',
@@ -113,6 +120,7 @@ describe('what is dangerous has its place', () => {
       'src/cli/demo/demo.ts',
       'src/cli/login.ts',
       'src/cli/run-bridge.ts',
+      'src/credentials/keychain-process.ts',
     ]);
   });
 });
@@ -159,6 +167,8 @@ describe('the plain start of a bridge', () => {
 
   test('what is loaded later is loaded somewhere', () => {
     const later = files.flatMap(importsOf).filter(({ isDynamic }) => isDynamic);
+    // A program of its own (scripts/build.mjs).
+    loaded.push('src/credentials/keychain-process.ts');
     for (const file of files.filter((name) => !loaded.includes(name))) {
       const isReached = later.some(({ target }) => loadedWith(target).has(file)) || isTypesOnly(file);
       expect(isReached, file).toBe(true);

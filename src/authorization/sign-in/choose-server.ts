@@ -1,6 +1,6 @@
 import type { StoredConnection } from '../../credentials/record.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
-import type { OAuthHttp } from '../../platform/oauth-http.ts';
+import { NoAnswer, type OAuthHttp } from '../../platform/oauth-http.ts';
 import { Discovery } from '../discovery.ts';
 import type { AuthorizationServerMetadata, ProtectedResourceMetadata } from '../metadata.ts';
 import { providerOf } from '../providers.ts';
@@ -46,10 +46,16 @@ export async function chooseServer(
       check(authorizationServer, task, known);
       return { authorizationServer, resource };
     } catch (error) {
+      // A bad moment of the one that the user is signed in at is no reason to send him to another.
+      if (kept.has(issuer) && isPassing(error)) throw error;
       fault ??= asDrawbridgeError(error);
     }
   }
   throw fault ?? new DrawbridgeError('authorization-server', `${server.host} names no authorization server.`);
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof NoAnswer || Number(asDrawbridgeError(error).details.status) >= 500;
 }
 
 function check(

@@ -82,6 +82,8 @@ export class PendingSignIn implements SignIn {
     try {
       if (!task.opensWindow && task.signIn.browser === false) return await this.#elsewhere();
       for (let starts = 0; starts < MAX_STARTS; ) {
+        // Another process may have made it since.
+        await store.unlock();
         if (isDone()) return undefined;
         const failure = attempts.failureSince(this.#startedAt);
         if (failure) return this.#withAdvice(failure);
@@ -92,7 +94,10 @@ export class PendingSignIn implements SignIn {
           continue;
         }
         const outcome = await Promise.race([this.#start(), watch.done, this.#aborted()]);
-        if (outcome === 'done') return undefined;
+        if (outcome === 'done') {
+          await store.unlock();
+          return undefined;
+        }
         if (outcome instanceof DrawbridgeError) return this.#withAdvice(outcome);
         if (outcome === 'busy') await sleep(50);
         else starts++;
@@ -154,6 +159,10 @@ export class PendingSignIn implements SignIn {
         this.windowOpened = false;
         // Where nobody else shows the link, the log has to [77].
         log.warn('no browser window: sign in by this link', { url: event.url, why: event.why });
+      } else if (event.event === 'warning') {
+        log.warn(event.message, event.fields);
+      } else if (event.event === 'failed' && event.reason === 'shutting-down') {
+        outcome = 'died'; // a signal ended it; nobody has said no
       } else if (event.event === 'failed') {
         const reason = isReason(event.reason) ? event.reason : 'internal';
         outcome = new DrawbridgeError(reason, event.message);

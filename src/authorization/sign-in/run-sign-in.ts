@@ -3,10 +3,9 @@ import { type ConnectionRecord, findConnections } from '../../credentials/record
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
-import { NoAnswer, type OAuthAnswer, OAuthHttp } from '../../platform/oauth-http.ts';
+import { type OAuthAnswer, OAuthHttp } from '../../platform/oauth-http.ts';
 import { type CallbackReply, CallbackServer } from '../browser/callback-server.ts';
 import { openBrowser } from '../browser/open-browser.ts';
-import type { FailureReason } from '../browser/pages.ts';
 import {
   type AuthorizationRequest,
   type AuthorizationResponse,
@@ -23,6 +22,7 @@ import { OAuthError } from '../token-endpoint.ts';
 import { SignInAttempts } from './attempts.ts';
 import { type ChosenClient, chooseClient } from './choose-client.ts';
 import { type ChosenServer, chooseServer } from './choose-server.ts';
+import { pageReason } from './page-reason.ts';
 import type { SignInTask } from './task.ts';
 
 const PREFLIGHT_TIMEOUT = 5_000;
@@ -112,7 +112,12 @@ class SignInFlow {
     const watch = setInterval(() => this.#lookForOthers(), STORE_CHECK);
     try {
       await Promise.race([this.#prepare(), this.#finished]);
-      timer = setTimeout(() => this.#fail(this.#timedOut()), task.signIn.timeout);
+      const giveUp = (): void => {
+        // Once the user has come back the rest is ours, and has limits of its own.
+        if (this.#isAnswered) timer = setTimeout(giveUp, STORE_CHECK);
+        else this.#fail(this.#timedOut());
+      };
+      timer = setTimeout(giveUp, task.signIn.timeout);
       this.#isPresented = true;
       await this.#present();
       const record = await this.#finished;
@@ -153,11 +158,8 @@ class SignInFlow {
     this.#refusals = this.#memory.read();
     await this.#chooseClient(false);
     await this.#build();
-    if (this.#client.isCached && (await this.#isForgotten())) {
-      this.#options.log.info('client registration is no longer known, registering anew');
-      await this.#chooseClient(true);
+    if (this.#client.isCached && (await this.#isForgotten()) && (await this.#renewClient()))
       await this.#build();
-    }
   }
 
   async #chooseClient(renews: boolean): Promise<void> {
@@ -183,37 +185,53 @@ class SignInFlow {
     );
   }
 
+  /** Builds the request; where it is pushed, what is refused of it is mended at once. */
   async #build(): Promise<void> {
     const { authorizationServer } = this.#chosen;
-    this.#request = await buildAuthorizationRequest(
-      this.#http,
-      {
+    const extra = {
+      ...providerOf(authorizationServer.issuer)?.authorizeParams,
+      ...this.#options.task.signIn.authorizeParams,
+    };
+    for (;;) {
+      const { client, callback } = this.#client;
+      const request = {
         server: authorizationServer,
-        client: this.#client.client,
-        redirectUri: this.#client.callback.redirectUri,
+        client,
+        redirectUri: callback.redirectUri,
         scope: this.#scope(),
         resource: this.#resource(),
-      },
-      {
-        ...providerOf(authorizationServer.issuer)?.authorizeParams,
-        ...this.#options.task.signIn.authorizeParams,
-      },
-    );
+      };
+      try {
+        this.#request = await buildAuthorizationRequest(this.#http, request, extra);
+        break;
+      } catch (error) {
+        if (!(error instanceof OAuthError) || error.isPassing) throw error;
+        // As with the preflight, whatever is refused of a registration that is kept may be due to its age.
+        const isMended = (await this.#mend(error.code, error.description)) || (await this.#renewClient());
+        if (!isMended) throw error;
+      }
+    }
     this.#isAnswered = false;
   }
 
   #scope(): string | undefined {
-    const { task } = this.#options;
+    const { signIn, challenge } = this.#options.task;
+    const wanted = this.#wantedScope();
+    if (signIn.scope !== undefined || wanted !== this.#refusals.scope) return wanted;
+    return challenge.scope === wanted ? undefined : challenge.scope;
+  }
+
+  /** As if nothing of it had ever been refused. */
+  #wantedScope(): string | undefined {
+    const { signIn, challenge, earlierScope } = this.#options.task;
     const { authorizationServer, resource } = this.#chosen;
-    const scope = selectScope({
-      explicit: task.signIn.scope,
-      challenge: task.challenge.scope,
+    return selectScope({
+      explicit: signIn.scope,
+      challenge: challenge.scope,
       resource: resource?.scopes,
-      earlier: task.earlierScope,
+      earlier: earlierScope,
       authorizationServer: authorizationServer.scopes,
     });
-    if (task.signIn.scope !== undefined || scope !== this.#refusals.scope) return scope;
-    return task.challenge.scope === scope ? undefined : task.challenge.scope;
   }
 
   #resource(): string | null {
@@ -299,34 +317,45 @@ class SignInFlow {
     }
   }
 
-  /** Another round in the same tab, where what was refused can be left out or made anew; once for each. */
+  /** Another round in the same tab, where what was refused can be mended. */
   async #repair(code: string, description: string, refusal: DrawbridgeError): Promise<CallbackReply> {
+    if (!(await this.#mend(code, description))) throw refusal;
+    await this.#build();
+    return { kind: 'redirect', url: this.#request.url };
+  }
+
+  /** Leaves out or makes anew what was refused; once for each. @returns whether asking again makes sense */
+  async #mend(code: string, description: string): Promise<boolean> {
     const { signIn } = this.#options.task;
-    const { scope, resource } = this.#request;
-    if (this.#rounds >= MAX_ROUNDS) throw refusal;
-    if (invalidTargetError(code, description) && resource !== null && signIn.resource === undefined) {
+    const scope = this.#scope();
+    if (this.#rounds >= MAX_ROUNDS) return false;
+    if (invalidTargetError(code, description) && this.#resource() !== null && signIn.resource === undefined) {
       this.#refusals = { ...this.#refusals, resource: true };
-      await this.#memory.remember(this.#refusals);
     } else if (
       code === 'invalid_scope' &&
       scope !== undefined &&
-      scope !== this.#refusals.scope &&
+      // Else it is what was left after an earlier refusal.
+      scope === this.#wantedScope() &&
       signIn.scope === undefined
     ) {
-      if (this.#refusals.scope !== undefined) throw refusal;
       this.#refusals = { ...this.#refusals, scope };
-      await this.#memory.remember(this.#refusals);
-    } else if (/^(invalid|unauthorized)_client$/.test(code) && this.#client.isCached) {
-      await this.#chooseClient(true);
     } else {
-      throw refusal;
+      return /^(invalid|unauthorized)_client$/.test(code) && this.#renewClient();
     }
     this.#rounds++;
+    await this.#memory.remember(this.#refusals);
     this.#options.log.info('the authorization server refused a part, asking again', {
       error: displayText(code, 64),
     });
-    await this.#build();
-    return { kind: 'redirect', url: this.#request.url };
+    return true;
+  }
+
+  /** @returns whether there is another client than the one that was kept */
+  async #renewClient(): Promise<boolean> {
+    if (!this.#client.isCached) return false;
+    this.#options.log.info('client registration is no longer known, registering anew');
+    await this.#chooseClient(true);
+    return true;
   }
 
   #refusalOf({ error, description }: { error: string; description: string }): DrawbridgeError {
@@ -364,16 +393,4 @@ class SignInFlow {
       `Nobody finished the sign-in to ${this.#server.host} within ${task.signIn.timeout / 1000} s.`,
     );
   }
-}
-
-/** Why, for the page: one of its own sentences, never the remote's words [40]. */
-function pageReason(failure: DrawbridgeError, response: AuthorizationResponse): FailureReason {
-  if (failure.reason === 'credential-store') return 'not-saved';
-  if (failure instanceof NoAnswer) return 'unreachable';
-  if (failure instanceof OAuthError && failure.status >= 500) return 'server-error';
-  const code = failure instanceof OAuthError ? failure.code : 'error' in response ? response.error : '';
-  if (code === 'invalid_scope') return 'invalid-scope';
-  if (/^(invalid|unauthorized)_client$/.test(code)) return 'invalid-client';
-  if ('error' in response) return code === 'server_error' ? 'server-error' : 'request-refused';
-  return failure instanceof OAuthError ? 'code-refused' : 'invalid-answer';
 }

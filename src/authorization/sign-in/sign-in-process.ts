@@ -1,8 +1,8 @@
 import { connectionId } from '../../credentials/ids.ts';
+import { openStore } from '../../credentials/open-store.ts';
 import { findConnections } from '../../credentials/record.ts';
-import { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
-import { Logger } from '../../logger.ts';
+import { type LogFields, Logger } from '../../logger.ts';
 import { runSignIn, type SignInControls } from './run-sign-in.ts';
 import { SIGN_IN_GATE, type SignInEvent, type SignInTask } from './task.ts';
 
@@ -40,8 +40,11 @@ export async function runSignInProcess(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => end('shutting-down', 'The sign-in was ended.'));
 
-  const store = CredentialStore.open(task.folder);
   try {
+    const log = {
+      warn: (message: string, fields?: LogFields) => tell({ event: 'warning', message, fields }),
+    };
+    const { store } = await openStore(task.store, task.folder, { log });
     const connection = connectionId(task.server, task.signIn.profile);
     const gate = await store.lock(SIGN_IN_GATE, 0);
     if (!gate) {

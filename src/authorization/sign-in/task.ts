@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../jsonrpc.ts';
-import type { NetworkSettings, Settings, SignInSettings } from '../../settings.ts';
+import type { LogFields } from '../../logger.ts';
+import type { NetworkSettings, Settings, SignInSettings, StoreSettings } from '../../settings.ts';
 
 /** What a sign-in is to reach: handed over to the process that does it, as JSON. */
 export interface SignInTask {
@@ -9,6 +10,8 @@ export interface SignInTask {
   signIn: SignInSettings;
   /** Folder of the credential store. */
   folder: string;
+  /** What opens it; a secret may be among it. */
+  store: StoreSettings;
   /** `resource_metadata` and `scope` of the challenge that made it necessary. */
   challenge: { resourceMetadata?: string | undefined; scope?: string | undefined };
   /** Scopes that were asked for before and are to be asked for again. */
@@ -26,6 +29,8 @@ export type SignInEvent =
   /** Everything is ready for the user. `opening`: a window is being opened as well. */
   | { event: 'link'; url: string; opening: boolean }
   | { event: 'no-window'; url: string; why: string }
+  /** For the log of the bridge. */
+  | { event: 'warning'; message: string; fields?: LogFields | undefined }
   | { event: 'done' }
   | { event: 'failed'; reason: string; message: string }
   /** Another process is signing in at the moment. */
@@ -47,7 +52,14 @@ export function createTask(
   rest: Pick<SignInTask, 'challenge' | 'earlierScope' | 'replaces' | 'opensWindow' | 'isRequested'>,
 ): SignInTask {
   const { env: _env, ...network } = settings.network;
-  return { server: settings.url.href, network, signIn: settings.signIn, folder, ...rest };
+  return {
+    server: settings.url.href,
+    network,
+    signIn: settings.signIn,
+    folder,
+    store: settings.store,
+    ...rest,
+  };
 }
 
 /** @returns undefined where the holder of the gate has announced nothing yet, or something else */

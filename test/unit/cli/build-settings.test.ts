@@ -61,6 +61,7 @@ test('without options: the defaults', () => {
       initializeWait: 3_000,
       browser: true,
     },
+    store: { choice: 'auto', secret: undefined },
     tools: { allow: [], ignore: [] },
     maxMessageBytes: 32 * 1024 * 1024,
     log: { level: 'warn', format: 'text', file: undefined },
@@ -106,6 +107,7 @@ const good: Record<string, { value: string | boolean; read: (settings: Settings)
     'sign-in-timeout': { value: '90', read: (s) => s.signIn.timeout, is: 90_000 },
     'initialize-wait': { value: '0', read: (s) => s.signIn.initializeWait, is: 0 },
     'no-browser': { value: true, read: (s) => s.signIn.browser, is: false },
+    store: { value: 'keychain', read: (s) => s.store.choice, is: 'keychain' },
     'allow-tool': { value: 'read_*', read: (s) => s.tools.allow, is: ['read_*'] },
     'ignore-tool': { value: 'x', read: (s) => s.tools.ignore, is: ['x'] },
     'log-level': { value: 'trace', read: (s) => s.log.level, is: 'trace' },
@@ -169,6 +171,33 @@ test('a repeatable option holds one value a line in its environment variable', (
   expect([tools.allow, headers]).toEqual([['a', 'b c', 'd'], { A: '1', B: '2' }]);
 });
 
+describe('what opens the stored credentials', () => {
+  test.each([
+    ['PASSPHRASE', { kind: 'passphrase', from: 'text' }],
+    ['PASSPHRASE_FILE', { kind: 'passphrase', from: 'file' }],
+    ['KEY', { kind: 'key', from: 'text' }],
+    ['KEY_FILE', { kind: 'key', from: 'file' }],
+  ])('comes from MCP_DRAWBRIDGE_%s, and no other process gets it', (name, secret) => {
+    const env = { [`MCP_DRAWBRIDGE_${name}`]: 'canary' };
+    expect(build({}, env).store).toEqual({ choice: 'auto', secret: { ...secret, value: 'canary' } });
+    expect(env).toEqual({});
+  });
+
+  test('is given once', () => {
+    const env = { MCP_DRAWBRIDGE_PASSPHRASE: 'canary', MCP_DRAWBRIDGE_KEY_FILE: '/run/key' };
+    expect(faultOf({}, env)).toBe(
+      'MCP_DRAWBRIDGE_PASSPHRASE and MCP_DRAWBRIDGE_KEY_FILE are set; one is enough.',
+    );
+    expect(env).toEqual({});
+  });
+
+  test('is nothing where nothing is kept, or the variable is empty', () => {
+    const env = { MCP_DRAWBRIDGE_PASSPHRASE: 'canary' };
+    expect(build({ store: 'memory' }, env).store).toEqual({ choice: 'memory', secret: undefined });
+    expect(build({}, { MCP_DRAWBRIDGE_KEY: '' }).store.secret).toBeUndefined();
+  });
+});
+
 test.each([
   ['1', true],
   ['true', true],
@@ -205,6 +234,7 @@ describe('a faulty value is one line that names the option, and what it must be'
     [{ 'max-message-size': '257' }, /^--max-message-size/],
     [{ 'max-message-size': '32MiB' }, /^--max-message-size/],
     [{ 'log-level': 'verbose' }, /^--log-level must be one of error, warn, info, debug, trace\.$/],
+    [{ store: 'disk' }, /^--store must be one of auto, keychain, file, memory\.$/],
     [{ 'log-format': 'xml' }, /^--log-format must be one of text, json\.$/],
     [{ 'token-command': '   ' }, /--token-command holds no command/],
     [{ 'token-command': "op 'x" }, /a quote that is not closed/],

@@ -54,6 +54,7 @@ export function settingsFor(url = SERVER, signIn: Partial<SignInSettings> = {}):
     headers: {},
     tokenCommand: undefined,
     signIn: signInSettings(signIn),
+    store: { choice: 'file', secret: undefined },
     tools: { allow: [], ignore: [] },
     maxMessageBytes: 1024 * 1024,
     log: { level: 'warn', format: 'text' },
@@ -68,9 +69,10 @@ export function signInTask(
     server: SERVER,
     network: rest,
     folder: '',
+    store: { choice: 'file', secret: undefined },
     challenge: {},
     earlierScope: undefined,
-    replaces: undefined,
+    replaces: 0,
     opensWindow: true,
     isRequested: false,
     ...more,
@@ -130,9 +132,13 @@ export function connectionRecord(more: Partial<ConnectionRecord> = {}): Connecti
 }
 
 /** A store in a folder of the running test that does not exist yet. */
+export function openStore(folder: string): CredentialStore {
+  return CredentialStore.open(folder);
+}
+
 export function newStore(): { store: CredentialStore; folder: string } {
   const folder = join(tempFolder(), 'store');
-  return { store: CredentialStore.open(folder), folder };
+  return { store: openStore(folder), folder };
 }
 
 export async function storeConnection(

@@ -1,0 +1,288 @@
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { displayText } from '../errors.ts';
+import { isObject } from '../jsonrpc.ts';
+import type { Logger } from '../logger.ts';
+
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+
+/** Tokens and registrations are small, whatever else lies there. */
+const MAX_BYTES = 64 * 1024;
+const MAX_TOKEN = 16 * 1024;
+/** One folder for each version that was ever used. */
+const MAX_FOLDERS = 200;
+/** From this version on headers and resource are part of a file's name. */
+const SEPARATES_SINCE = [0, 1, 30];
+
+/** What mcp-remote keeps one sign-in apart from another by: all that its user has given on the command line. */
+export interface McpRemoteConnection {
+  server: URL;
+  resource: string | undefined;
+  headers: Readonly<Record<string, string>>;
+  authorizeParams: Readonly<Record<string, string>>;
+  clientMetadataUrl: string | undefined;
+}
+
+/** A sign-in of mcp-remote's as its files have it. Times are in ms since the epoch. */
+export interface McpRemoteSignIn {
+  /** The name of the folder that it was found in, which tells the version. */
+  layout: string;
+  accessToken: string;
+  refreshToken: string | undefined;
+  scope: string | undefined;
+  expiresAt: number | undefined;
+  /** When the tokens were written. */
+  obtainedAt: number;
+  /** The authorization server that the tokens are of; undefined where nothing in the files tells it. */
+  issuer: string | undefined;
+  /** The registered client, where it is the one that the tokens were given to. */
+  client: McpRemoteClient | undefined;
+}
+
+/** A client registration (RFC 7591 section 3.2.1) as mcp-remote keeps it. */
+interface McpRemoteClient {
+  id: string;
+  secret: string | undefined;
+  secretExpiresAt: number | undefined;
+  /** `token_endpoint_auth_method`. */
+  authMethod: string | undefined;
+}
+
+interface JsonFile {
+  json: Record<string, unknown>;
+  /** When it was written last, in ms since the epoch. */
+  at: number;
+}
+
+/** Where mcp-remote keeps its files; undefined for a user without a home. */
+export function mcpRemoteFolder(env: NodeJS.ProcessEnv): string | undefined {
+  if (env.MCP_REMOTE_CONFIG_DIR) return env.MCP_REMOTE_CONFIG_DIR;
+  try {
+    return join(homedir(), '.mcp-auth');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The sign-ins that mcp-remote has kept for a connection, the latest first. Its files are read and nothing else: no lock
+ * of it is taken, nothing is written. Whatever is damaged, too large, a link or another user's is left out.
+ *
+ * The layouts: up to 0.0.21 `<hash>_tokens.json` in the folder itself, up to 0.3.0 in `mcp-remote-<version>`, since then
+ * in `mcp-remote-v1`; `<hash>_client_info.json` beside each.
+ *
+ * @param folder see mcpRemoteFolder; it need not exist
+ */
+export function findMcpRemoteSignIns(
+  folder: string,
+  connection: McpRemoteConnection,
+  log: Pick<Logger, 'debug'>,
+): McpRemoteSignIn[] {
+  const ignore: Ignore = (path, why) => {
+    log.debug('file of mcp-remote ignored', { file: displayText(path, 400), why });
+    return undefined;
+  };
+  const found: McpRemoteSignIn[] = [];
+  for (const { path, layout, version } of layoutsIn(folder, ignore)) {
+    for (const hash of hashesOf(connection, version)) {
+      const tokens = readJson(join(path, `${hash}_tokens.json`), ignore);
+      if (!tokens) continue;
+      const client = readJson(join(path, `${hash}_client_info.json`), ignore);
+      const signIn = parseSignIn(tokens, client);
+      if (signIn) found.push({ layout, ...signIn });
+      else ignore(join(path, `${hash}_tokens.json`), 'it holds no bearer token');
+    }
+  }
+  return found.sort((a, b) => b.obtainedAt - a.obtainedAt);
+}
+
+/** Whether two texts name the same issuer: mcp-remote writes it with a slash at its end or without. */
+export function isSameIssuer(one: string, other: string): boolean {
+  return one.replace(/\/$/, '') === other.replace(/\/$/, '');
+}
+
+/** Says why a file is left out. */
+type Ignore = (path: string, why: string) => undefined;
+
+interface Layout {
+  path: string;
+  layout: string;
+  /** Of the mcp-remote that wrote it; undefined for the layout that has none in its name. */
+  version: number[] | undefined;
+}
+
+function layoutsIn(folder: string, ignore: Ignore): Layout[] {
+  try {
+    // The folder itself may be a link: people keep their dot folders elsewhere.
+    if (!isOurs(statSync(folder))) {
+      ignore(folder, 'it belongs to another user, or everyone may write to it');
+      return [];
+    }
+    const layouts: Layout[] = [{ path: folder, layout: 'unversioned', version: [0, 0, 0] }];
+    for (const layout of readdirSync(folder)) {
+      const [, version] = /^mcp-remote-(v1|\d{1,6}\.\d{1,6}\.\d{1,6})(?:-\d{1,6})?$/.exec(layout) ?? [];
+      if (version === undefined || layouts.length > MAX_FOLDERS) continue;
+      const path = join(folder, layout);
+      const stats = lstatSync(path);
+      if (stats.isDirectory() && isOurs(stats))
+        layouts.push({
+          path,
+          layout,
+          version: version === 'v1' ? undefined : version.split('.').map(Number),
+        });
+      else ignore(path, 'it is no folder of this user alone');
+    }
+    return layouts;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') ignore(folder, `it can't be read (${code})`);
+    return [];
+  }
+}
+
+/** The names that a connection's files may have in a layout: MD5 of all that tells connections apart. */
+function hashesOf(connection: McpRemoteConnection, version: readonly number[] | undefined): string[] {
+  const { server, resource, headers, authorizeParams, clientMetadataUrl } = connection;
+  // The URL is hashed as it was typed; that of a host alone is mostly typed without the slash.
+  const urls = [server.href, ...(server.pathname === '/' && !server.search ? [server.origin] : [])];
+  const separates = version === undefined || compare(version, SEPARATES_SINCE) >= 0;
+  const more = separates
+    ? [resource, sortedJson(authorizeParams), sortedJson(headers), clientMetadataUrl].filter((part) => part)
+    : [];
+  return urls.map((url) =>
+    createHash('md5')
+      .update([url, ...more].join('|'))
+      .digest('hex'),
+  );
+}
+
+function sortedJson(values: Readonly<Record<string, string>>): string | undefined {
+  const names = Object.keys(values).sort();
+  return names.length > 0 ? JSON.stringify(values, names) : undefined;
+}
+
+function compare(one: readonly number[], other: readonly number[]): number {
+  const at = one.findIndex((part, index) => part !== other[index]);
+  return at < 0 ? 0 : (one[at] as number) - (other[at] as number);
+}
+
+function readJson(path: string, ignore: Ignore): JsonFile | undefined {
+  let descriptor: number | undefined;
+  try {
+    // Windows has no O_NOFOLLOW.
+    if (lstatSync(path).isSymbolicLink()) return ignore(path, 'it is a link');
+    descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) return ignore(path, 'it is no file');
+    if (!isOurs(stats)) return ignore(path, 'it belongs to another user, or everyone may write to it');
+    if (stats.size > MAX_BYTES) return ignore(path, 'it is too large');
+    const bytes = Buffer.alloc(stats.size);
+    const length = readSync(descriptor, bytes, 0, stats.size, 0);
+    const json: unknown = JSON.parse(bytes.toString('utf8', 0, length));
+    return isObject(json) ? { json, at: stats.mtimeMs } : ignore(path, 'it holds no object');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    // The parser's own message quotes the text.
+    return ignore(path, error instanceof SyntaxError ? 'it is no JSON' : `it can't be read (${code})`);
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+/** Whoever else may write there could have put his own tokens in. That others may read it was so in older versions. */
+function isOurs({ uid, mode }: { uid: number; mode: number }): boolean {
+  if (process.platform === 'win32') return true;
+  return uid === process.geteuid?.() && (mode & 0o002) === 0;
+}
+
+function parseSignIn(
+  tokens: JsonFile,
+  client: JsonFile | undefined,
+): Omit<McpRemoteSignIn, 'layout'> | undefined {
+  const { access_token, token_type, refresh_token, scope, expires_in } = tokens.json;
+  // RFC 6750 section 2.1, and more: what else fits into a header.
+  if (!isText(access_token, /^[\x21-\x7e]+$/)) return undefined;
+  if (token_type !== undefined && String(token_type).toLowerCase() !== 'bearer') return undefined;
+  const expiresAt = positive(tokens.json.expires_at);
+  const expiresIn = positive(expires_in);
+  return {
+    accessToken: access_token,
+    refreshToken: isText(refresh_token, /^[\x20-\x7e]+$/) ? refresh_token : undefined,
+    scope: isText(scope, /^[\x20-\x7e]+$/) ? scope : undefined,
+    // Up to 0.1.4x only the life is kept; the file was written when it began.
+    expiresAt: expiresAt ?? (expiresIn && tokens.at + expiresIn * 1000),
+    obtainedAt: tokens.at,
+    issuer: issuerOf(tokens, client),
+    client: client && isClientOf(tokens, client) ? parseClient(client.json) : undefined,
+  };
+}
+
+/**
+ * The issuer of the tokens. Since 0.9 they bear its name, but for those that mcp-remote has renewed ahead of time; then
+ * the client has it, and a refresh token is its client's (RFC 6749 section 10.4). Before that only a token that is a JWT
+ * tells where it is from (RFC 9068 section 2.2, OpenID Connect Core section 2). It need not be verified: it is believed
+ * about the token beside it only, and that both came from one token endpoint is what the file says.
+ */
+function issuerOf(tokens: JsonFile, client: JsonFile | undefined): string | undefined {
+  const { issuer, id_token, access_token } = tokens.json;
+  const stamps = [issuer, client && client.at <= tokens.at ? client.json.issuer : undefined];
+  const claims = [issuerInJwt(id_token), issuerInJwt(access_token)];
+  return [...stamps, ...claims].find((named) => isText(named, /^https?:\/\/[\x21-\x7e]+$/)) as
+    | string
+    | undefined;
+}
+
+/** A client that was registered after the tokens were given is another one, maybe another authorization server's. */
+function isClientOf(tokens: JsonFile, client: JsonFile): boolean {
+  const { issuer } = tokens.json;
+  const stamp = client.json.issuer;
+  const isStamped = typeof issuer === 'string' && typeof stamp === 'string';
+  return isStamped ? isSameIssuer(issuer, stamp) : client.at <= tokens.at;
+}
+
+function parseClient(json: Record<string, unknown>): McpRemoteClient | undefined {
+  const { client_id: id, client_secret: secret, token_endpoint_auth_method: authMethod } = json;
+  // RFC 6749 appendix A.1 and A.2
+  if (!isText(id, /^[\x20-\x7e]{1,2048}$/)) return undefined;
+  const secretExpires = positive(json.client_secret_expires_at);
+  return {
+    id,
+    secret: isText(secret, /^[\x20-\x7e]{1,2048}$/) ? secret : undefined,
+    secretExpiresAt: secretExpires && secretExpires * 1000,
+    authMethod: typeof authMethod === 'string' ? authMethod : undefined,
+  };
+}
+
+function issuerInJwt(token: unknown): string | undefined {
+  if (typeof token !== 'string') return undefined;
+  const [, payload, signature, more] = token.split('.');
+  if (payload === undefined || signature === undefined || more !== undefined) return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+    return isObject(claims) && typeof claims.iss === 'string' ? claims.iss : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isText(value: unknown, shape: RegExp): value is string {
+  return typeof value === 'string' && value.length <= MAX_TOKEN && shape.test(value);
+}
+
+/** Some versions keep numbers as text. */
+function positive(value: unknown): number | undefined {
+  const number = typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
+  return Number.isFinite(number) && number > 0 ? number : undefined;
+}
