@@ -30,6 +30,11 @@ const { output } = await bundle.write({
   codeSplitting: {
     includeDependenciesRecursively: false,
     groups: [
+      // What writes into the configurations of clients, but for the declaration of its commands.
+      {
+        name: 'clients',
+        test: /\/src\/cli\/clients\/(?!(commands|client-ids|bridge-words)\.ts)|\/node_modules\/(jsonc-parser|smol-toml)\//,
+      },
       // What a signed-in start needs beside the main file is one file to read; what a sign-in needs is another.
       {
         name: 'oauth',

@@ -1,38 +1,18 @@
-import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { displayText } from '../errors.ts';
 import { isObject } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
+import {
+  hashesOf,
+  type Ignore,
+  type JsonFile,
+  layoutsIn,
+  type McpRemoteConnection,
+  readJson,
+} from './mcp-remote-layouts.ts';
 
-const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
-
-/** Tokens and registrations are small, whatever else lies there. */
-const MAX_BYTES = 64 * 1024;
 const MAX_TOKEN = 16 * 1024;
-/** One folder for each version that was ever used. */
-const MAX_FOLDERS = 200;
-/** From this version on headers and resource are part of a file's name. */
-const SEPARATES_SINCE = [0, 1, 30];
-
-/** What mcp-remote keeps one sign-in apart from another by: all that its user has given on the command line. */
-export interface McpRemoteConnection {
-  server: URL;
-  resource: string | undefined;
-  headers: Readonly<Record<string, string>>;
-  authorizeParams: Readonly<Record<string, string>>;
-  clientMetadataUrl: string | undefined;
-}
 
 /** A sign-in of mcp-remote's as its files have it. Times are in ms since the epoch. */
 export interface McpRemoteSignIn {
@@ -59,12 +39,6 @@ interface McpRemoteClient {
   authMethod: string | undefined;
 }
 
-interface JsonFile {
-  json: Record<string, unknown>;
-  /** When it was written last, in ms since the epoch. */
-  at: number;
-}
-
 /** Where mcp-remote keeps its files; undefined for a user without a home. */
 export function mcpRemoteFolder(env: NodeJS.ProcessEnv): string | undefined {
   if (env.MCP_REMOTE_CONFIG_DIR) return env.MCP_REMOTE_CONFIG_DIR;
@@ -78,9 +52,6 @@ export function mcpRemoteFolder(env: NodeJS.ProcessEnv): string | undefined {
 /**
  * The sign-ins that mcp-remote has kept for a connection, the latest first. Its files are read and nothing else: no lock
  * of it is taken, nothing is written. Whatever is damaged, too large, a link or another user's is left out.
- *
- * The layouts: up to 0.0.21 `<hash>_tokens.json` in the folder itself, up to 0.3.0 in `mcp-remote-<version>`, since then
- * in `mcp-remote-v1`; `<hash>_client_info.json` beside each.
  *
  * @param folder see mcpRemoteFolder; it need not exist
  */
@@ -112,101 +83,6 @@ export function isSameIssuer(one: string, other: string): boolean {
   return one.replace(/\/$/, '') === other.replace(/\/$/, '');
 }
 
-/** Says why a file is left out. */
-type Ignore = (path: string, why: string) => undefined;
-
-interface Layout {
-  path: string;
-  layout: string;
-  /** Of the mcp-remote that wrote it; undefined for the layout that has none in its name. */
-  version: number[] | undefined;
-}
-
-function layoutsIn(folder: string, ignore: Ignore): Layout[] {
-  try {
-    // The folder itself may be a link: people keep their dot folders elsewhere.
-    if (!isOurs(statSync(folder))) {
-      ignore(folder, 'it belongs to another user, or everyone may write to it');
-      return [];
-    }
-    const layouts: Layout[] = [{ path: folder, layout: 'unversioned', version: [0, 0, 0] }];
-    for (const layout of readdirSync(folder)) {
-      const [, version] = /^mcp-remote-(v1|\d{1,6}\.\d{1,6}\.\d{1,6})(?:-\d{1,6})?$/.exec(layout) ?? [];
-      if (version === undefined || layouts.length > MAX_FOLDERS) continue;
-      const path = join(folder, layout);
-      const stats = lstatSync(path);
-      if (stats.isDirectory() && isOurs(stats))
-        layouts.push({
-          path,
-          layout,
-          version: version === 'v1' ? undefined : version.split('.').map(Number),
-        });
-      else ignore(path, 'it is no folder of this user alone');
-    }
-    return layouts;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') ignore(folder, `it can't be read (${code})`);
-    return [];
-  }
-}
-
-/** The names that a connection's files may have in a layout: MD5 of all that tells connections apart. */
-function hashesOf(connection: McpRemoteConnection, version: readonly number[] | undefined): string[] {
-  const { server, resource, headers, authorizeParams, clientMetadataUrl } = connection;
-  // The URL is hashed as it was typed; that of a host alone is mostly typed without the slash.
-  const urls = [server.href, ...(server.pathname === '/' && !server.search ? [server.origin] : [])];
-  const separates = version === undefined || compare(version, SEPARATES_SINCE) >= 0;
-  const more = separates
-    ? [resource, sortedJson(authorizeParams), sortedJson(headers), clientMetadataUrl].filter((part) => part)
-    : [];
-  return urls.map((url) =>
-    createHash('md5')
-      .update([url, ...more].join('|'))
-      .digest('hex'),
-  );
-}
-
-function sortedJson(values: Readonly<Record<string, string>>): string | undefined {
-  const names = Object.keys(values).sort();
-  return names.length > 0 ? JSON.stringify(values, names) : undefined;
-}
-
-function compare(one: readonly number[], other: readonly number[]): number {
-  const at = one.findIndex((part, index) => part !== other[index]);
-  return at < 0 ? 0 : (one[at] as number) - (other[at] as number);
-}
-
-function readJson(path: string, ignore: Ignore): JsonFile | undefined {
-  let descriptor: number | undefined;
-  try {
-    // Windows has no O_NOFOLLOW.
-    if (lstatSync(path).isSymbolicLink()) return ignore(path, 'it is a link');
-    descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) return ignore(path, 'it is no file');
-    if (!isOurs(stats)) return ignore(path, 'it belongs to another user, or everyone may write to it');
-    if (stats.size > MAX_BYTES) return ignore(path, 'it is too large');
-    const bytes = Buffer.alloc(stats.size);
-    const length = readSync(descriptor, bytes, 0, stats.size, 0);
-    const json: unknown = JSON.parse(bytes.toString('utf8', 0, length));
-    return isObject(json) ? { json, at: stats.mtimeMs } : ignore(path, 'it holds no object');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    // The parser's own message quotes the text.
-    return ignore(path, error instanceof SyntaxError ? 'it is no JSON' : `it can't be read (${code})`);
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
-}
-
-/** Whoever else may write there could have put his own tokens in. That others may read it was so in older versions. */
-function isOurs({ uid, mode }: { uid: number; mode: number }): boolean {
-  if (process.platform === 'win32') return true;
-  return uid === process.geteuid?.() && (mode & 0o002) === 0;
-}
-
 function parseSignIn(
   tokens: JsonFile,
   client: JsonFile | undefined,
@@ -221,7 +97,7 @@ function parseSignIn(
     accessToken: access_token,
     refreshToken: isText(refresh_token, /^[\x20-\x7e]+$/) ? refresh_token : undefined,
     scope: isText(scope, /^[\x20-\x7e]+$/) ? scope : undefined,
-    // Up to 0.1.4x only the life is kept; the file was written when it began.
+    // Up to 0.1.38 or so only the life is kept; the file was written when it began.
     expiresAt: expiresAt ?? (expiresIn && tokens.at + expiresIn * 1000),
     obtainedAt: tokens.at,
     issuer: issuerOf(tokens, client),
@@ -281,8 +157,8 @@ function isText(value: unknown, shape: RegExp): value is string {
   return typeof value === 'string' && value.length <= MAX_TOKEN && shape.test(value);
 }
 
-/** Some versions keep numbers as text. */
+/** A time or a life. Some versions keep numbers as text. */
 function positive(value: unknown): number | undefined {
   const number = typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
-  return Number.isFinite(number) && number > 0 ? number : undefined;
+  return number > 0 && number < 1e14 ? number : undefined;
 }

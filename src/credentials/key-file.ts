@@ -58,7 +58,7 @@ interface PlainSlot extends SlotBase {
 /** A way to the store key. */
 export type Slot = KeychainSlot | RawSlot | PassphraseSlot | FileSlot;
 
-/** How the store key is held: by the same key, each slot leads to it (docs/decisions/0008). */
+/** How the store key is held: by the same key, each slot leads to it (docs/decisions/0012). */
 export interface KeyFile {
   kid: string;
   slots: (Slot | PlainSlot)[];

@@ -53,10 +53,12 @@ export function askKeychain(
 
 function parse(text: string): KeychainAnswer {
   try {
-    const value = JSON.parse(text) as { secret?: unknown; problem?: unknown; detail?: unknown };
+    const value = JSON.parse(text) as { secret?: string; problem?: unknown; detail?: unknown };
     const problem = keychainProblems.find((known) => known === value.problem);
     if (problem) return { problem, detail: String(value.detail) };
-    if (value.secret === undefined || typeof value.secret === 'string') return { secret: value.secret };
+    // Anything else must not pass for an item that is not there.
+    const isAnswer = value.problem === undefined && /^(undefined|string)$/.test(typeof value.secret);
+    if (isAnswer) return { secret: value.secret };
   } catch {
     // Not the process that we know.
   }

@@ -4,6 +4,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { seal, storeKey } from '../../src/credentials/sealed-file.ts';
 import { CredentialStore } from '../../src/credentials/store.ts';
 import { bundleProgram } from '../support/bundle.ts';
@@ -25,11 +26,17 @@ beforeAll(async () => {
   return () => rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs the steps in a process. @returns how many were done, and how many calls it made where it came to the end */
-async function run(
-  folder: string,
-  point?: BreakingPoint,
-): Promise<{ done: number; calls: number; signal: string | null }> {
+interface Outcome {
+  /** How many steps were done. */
+  done: number;
+  /** Where it came to the end: how many calls it made, and which of them write. */
+  calls: number;
+  writes: number[];
+  signal: string | null;
+}
+
+/** Runs the steps in a process. */
+async function run(folder: string, point?: BreakingPoint): Promise<Outcome> {
   const child = spawn(process.execPath, [program, JSON.stringify({ folder, point })], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -38,11 +45,16 @@ async function run(
     output += text;
   });
   const [, signal] = (await once(child, 'close')) as [number, string | null];
-  return {
-    done: output.match(/^\d+$/gm)?.length ?? 0,
-    calls: Number(/^calls (\d+)$/m.exec(output)?.[1] ?? 0),
-    signal,
-  };
+  const [end = '{"calls":0,"writes":[]}'] = /^\{.*\}$/m.exec(output) ?? [];
+  return { done: output.match(/^\d+$/gm)?.length ?? 0, signal, ...JSON.parse(end) };
+}
+
+/** In memory where that can be had: a disk that is slow to sync makes no difference to a process that is killed. */
+function quickFolder(): string {
+  if (!existsSync('/dev/shm')) return tempFolder();
+  const folder = mkdtempSync('/dev/shm/drawbridge-test-');
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 /** A store as version 1 of the key file had it, with one record. */
@@ -106,15 +118,17 @@ describe.skipIf(process.platform === 'win32')(
         const template = join(tempFolder(), 'template');
         prepare(template);
         const fresh = (): string => {
-          const folder = join(tempFolder(), 'state');
+          const folder = join(quickFolder(), 'state');
           if (existsSync(template)) cpSync(template, folder, { recursive: true });
           return folder;
         };
-        const { calls, done } = await run(fresh());
+        const { calls, writes, done } = await run(fresh());
         expect(done).toBe(steps.length);
-        const all = Array.from({ length: calls }, (_each, call) =>
-          (['before', 'half', 'after'] as const).map((when): BreakingPoint => ({ call, when })),
-        ).flat();
+        const all = [
+          ...Array.from({ length: calls }, (_each, call): BreakingPoint => ({ call, when: 'before' })),
+          ...Array.from({ length: calls }, (_each, call): BreakingPoint => ({ call, when: 'after' })),
+          ...writes.map((call): BreakingPoint => ({ call, when: 'half' })),
+        ];
         const work = all.values();
         const worker = async (): Promise<void> => {
           for (const point of work) {
@@ -123,10 +137,7 @@ describe.skipIf(process.platform === 'win32')(
             expect(signal, JSON.stringify(point)).toBe('SIGKILL');
             const found = await examine(folder);
             const possible = [finished, finished + 1].map((count) => {
-              const { connection, client }: { connection?: number; client?: number } = stateAfter(
-                count,
-                before,
-              );
+              const { connection, client } = stateAfter(count, before);
               return { connection, client };
             });
             expect(possible, JSON.stringify(point)).toContainEqual(found);

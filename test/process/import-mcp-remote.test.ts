@@ -14,9 +14,8 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/wait.ts';
 
 /** Fetched by the bench (`npm run bench`); the tests work without it. */
-const program = fileURLToPath(
-  new URL('../../.cache/bench/node_modules/mcp-remote/dist/proxy.js', import.meta.url),
-);
+const cache = fileURLToPath(new URL('../../.cache/bench', import.meta.url));
+const program = join(cache, 'node_modules', 'mcp-remote', 'dist', 'proxy.js');
 
 /** The files of mcp-remote after a sign-in at the world's authorization server. */
 async function signedInBefore(

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { EndpointExchange } from '../support/fake-authorization-server.ts';
 import type { EventStream } from '../support/fake-exchange.ts';
+import { startFakeRemote } from '../support/fake-remote.ts';
 import { callEcho, echoed, initialize, type OAuthStage, oauthStage } from '../support/oauth-stage.ts';
 import { changeConnection, storedConnections } from '../support/stored-connection.ts';
 import { until } from '../support/wait.ts';
@@ -119,6 +119,38 @@ describe('a refresh that is granted', () => {
     await until('another listening stream', () => streams.length === 2, 20_000);
     const refused = stage.remote.refused.filter(({ request }) => request.headers.authorization !== undefined);
     expect(refused).toEqual([]);
+    expect([stage.server.grants('refresh_token'), stage.server.reuses, stage.windows]).toEqual([1, 0, 1]);
+  });
+
+  test('while the server is asked who authorizes for it is no reason to sign in', async () => {
+    const pages = await startFakeRemote();
+    const challenge = `Bearer resource_metadata="${pages.origin}/about"`;
+    const stage = await oauthStage({ protection: { challenge } });
+    const about = (): object => ({ resource: stage.url, authorization_servers: [stage.server.issuer] });
+    pages.once('GET', (exchange) => exchange.json(200, about()));
+    await stage.signIn();
+    // Renewed ahead of its time, while the server refuses it already: its clock is ahead.
+    const [before] = storedConnections(stage);
+    await changeConnection(stage, { obtainedAt: Date.now() - 3_550_000, expiresAt: Date.now() + 50_000 });
+    stage.server.expireAccessTokens();
+    let release: (() => void) | undefined;
+    stage.server.once('token', (_exchange, usual) => {
+      release = usual;
+    });
+    pages.on('GET', (exchange) => exchange.json(200, about()));
+    pages.once('GET', async (exchange) => {
+      await until('the refresh', () => release, 20_000);
+      release?.();
+      await until(
+        'the token',
+        () => storedConnections(stage)[0]?.accessToken !== before?.accessToken,
+        20_000,
+      );
+      await delay(300);
+      exchange.json(200, about());
+    });
+    const bridge = await stage.connect();
+    expect((await callEcho(bridge)).result).toEqual(echoed);
     expect([stage.server.grants('refresh_token'), stage.server.reuses, stage.windows]).toEqual([1, 0, 1]);
   });
 

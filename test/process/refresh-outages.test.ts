@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { EndpointExchange } from '../support/fake-authorization-server.ts';
-import type { EventStream } from '../support/fake-exchange.ts';
 import { callEcho, echoed, initialize, type OAuthStage, oauthStage } from '../support/oauth-stage.ts';
 import { changeConnection, storedConnections } from '../support/stored-connection.ts';
-import { until } from '../support/wait.ts';
 
 async function expiredStage(...options: Parameters<typeof oauthStage>): Promise<OAuthStage> {
   const stage = await oauthStage(...options);

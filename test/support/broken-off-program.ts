@@ -7,7 +7,7 @@ import { type BreakingPoint, GIVEN_KEY, perform, steps } from './store-life.ts';
 /**
  * A process that does the steps of store-life.ts and kills itself (SIGKILL) at one of its calls that change the disk:
  * before it, after it, or with half of the bytes written. It says each step that is done, and at the end how many
- * calls there were.
+ * calls there were, and which of them write.
  */
 async function main(): Promise<void> {
   const { folder, point } = JSON.parse(process.argv[2] as string) as {
@@ -15,9 +15,11 @@ async function main(): Promise<void> {
     point?: BreakingPoint;
   };
   let calls = 0;
+  const writes: number[] = [];
   const counted = async <T>(call: () => Promise<T>, half?: () => Promise<unknown>): Promise<T> => {
-    const isHere = point !== undefined && calls++ === point.call;
-    if (point === undefined) calls++;
+    const isHere = calls === point?.call;
+    if (half) writes.push(calls);
+    calls++;
     if (isHere && point.when === 'half') await half?.();
     if (isHere && point.when !== 'after') process.kill(process.pid, 'SIGKILL');
     const result = await call();
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
     // Not through a stream: it must be out before the next call.
     writeSync(1, `${index + 1}\n`);
   }
-  writeSync(1, `calls ${calls}\n`);
+  writeSync(1, `${JSON.stringify({ calls, writes })}\n`);
 }
 
 /** A machine without a keychain. */

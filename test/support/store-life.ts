@@ -51,8 +51,8 @@ export async function perform(store: CredentialStore, { kind, value }: Step): Pr
 export function stateAfter(
   count: number,
   before: Partial<Record<Kind, number>>,
-): Partial<Record<Kind, number>> {
-  const state = { ...before };
+): Partial<Record<Kind, number | undefined>> {
+  const state: Partial<Record<Kind, number | undefined>> = { ...before };
   for (const { kind, value } of steps.slice(0, count)) state[kind] = value;
   return state;
 }

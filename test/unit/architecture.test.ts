@@ -75,6 +75,8 @@ describe('what is dangerous has its place', () => {
   test('files are read and written in few places', () => {
     expect(importersOf(/^node:fs/).sort()).toEqual([
       'src/cli/build-settings.ts',
+      'src/cli/clients/config-file.ts',
+      'src/cli/clients/world.ts',
       'src/cli/demo/demo-state.ts',
       'src/cli/run-bridge.ts',
       'src/cli/user-headers.ts',
@@ -82,8 +84,8 @@ describe('what is dangerous has its place', () => {
       'src/credentials/durable-files.ts',
       'src/credentials/file-lock.ts',
       'src/credentials/given-secret.ts',
-      'src/credentials/import-mcp-remote.ts',
       'src/credentials/machine.ts',
+      'src/credentials/mcp-remote-layouts.ts',
       'src/credentials/open-store.ts',
       'src/credentials/presence.ts',
       'src/credentials/private-folder.ts',
@@ -117,6 +119,7 @@ describe('what is dangerous has its place', () => {
     expect(printers).toEqual([
       'src/authorization/sign-in/sign-in-process.ts',
       'src/cli/client-metadata.ts',
+      'src/cli/clients/world.ts',
       'src/cli/demo/demo.ts',
       'src/cli/login.ts',
       'src/cli/run-bridge.ts',
@@ -153,6 +156,7 @@ describe('the plain start of a bridge', () => {
     'src/authorization/sign-in/run-sign-in.ts',
     'src/authorization/token-command.ts',
     'src/bridge/sign-in-gate.ts',
+    'src/cli/clients/add.ts',
     'src/cli/demo/demo.ts',
     'src/cli/program.ts',
     'src/credentials/store.ts',

@@ -3,7 +3,7 @@ import { type ConnectionRecord, findConnections } from '../../credentials/record
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
-import { type OAuthAnswer, OAuthHttp } from '../../platform/oauth-http.ts';
+import { OAuthHttp } from '../../platform/oauth-http.ts';
 import { type CallbackReply, CallbackServer } from '../browser/callback-server.ts';
 import { openBrowser } from '../browser/open-browser.ts';
 import {
@@ -23,9 +23,9 @@ import { SignInAttempts } from './attempts.ts';
 import { type ChosenClient, chooseClient } from './choose-client.ts';
 import { type ChosenServer, chooseServer } from './choose-server.ts';
 import { pageReason } from './page-reason.ts';
+import { isForgotten } from './preflight.ts';
 import type { SignInTask } from './task.ts';
 
-const PREFLIGHT_TIMEOUT = 5_000;
 const STORE_CHECK = 1_000;
 /** What can be repaired by another round through the same browser tab is repaired so often at the most. */
 const MAX_ROUNDS = 3;
@@ -158,7 +158,11 @@ class SignInFlow {
     this.#refusals = this.#memory.read();
     await this.#chooseClient(false);
     await this.#build();
-    if (this.#client.isCached && (await this.#isForgotten()) && (await this.#renewClient()))
+    if (
+      this.#client.isCached &&
+      (await isForgotten(this.#http, this.#request)) &&
+      (await this.#renewClient())
+    )
       await this.#build();
   }
 
@@ -244,38 +248,22 @@ class SignInFlow {
     return isLeftOut ? null : resource;
   }
 
-  /**
-   * Asks for the authorization page once without the user: a server that has pruned our registration shows an error
-   * page there, from which nobody gets on.
-   */
-  async #isForgotten(): Promise<boolean> {
-    const { url, redirectUri, server } = this.#request;
-    if (server.requiresPushedRequests) return false; // the pushed request has been accepted
-    let answer: OAuthAnswer;
-    try {
-      answer = await this.#http.request(new URL(url), { method: 'GET', timeout: PREFLIGHT_TIMEOUT });
-    } catch {
-      return false;
-    }
-    const { status, headers } = answer;
-    if ([400, 401, 403, 404, 422].includes(status)) return true;
-    if (!headers.location?.startsWith(redirectUri)) return false;
-    const error = new URL(headers.location).searchParams.get('error') ?? '';
-    return error === 'invalid_client' || error === 'unauthorized_client';
-  }
-
   async #present(): Promise<void> {
     const { task, onLink, onReady } = this.#options;
     const { url } = this.#request;
     onReady?.({ paste: (pasted) => this.#paste(pasted), openWindow: () => this.#openWindow() });
-    onLink(url, task.opensWindow);
+    onLink(url, task.opensWindow && this.#mayOpenWindow);
     if (task.opensWindow) await this.#openWindow();
+  }
+
+  get #mayOpenWindow(): boolean {
+    return this.#options.task.isRequested || this.#attempts.mayOpenWindow;
   }
 
   async #openWindow(): Promise<void> {
     const { task, env, onNoWindow } = this.#options;
     const { url } = this.#request;
-    if (!task.isRequested && !this.#attempts.mayOpenWindow)
+    if (!this.#mayOpenWindow)
       return onNoWindow(url, 'windows were opened for this connection lately, and nobody used them');
     await this.#attempts.begin(true);
     const secrets = task.signIn.clientSecret === undefined ? [] : [task.signIn.clientSecret];

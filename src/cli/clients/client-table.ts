@@ -26,7 +26,10 @@ export interface Client {
   location(place: Place): ConfigLocation;
 }
 
-const plainNames = { names: /^[A-Za-z0-9_-]{1,64}$/, namesAre: 'letters, digits, - and _' };
+const plainNames = {
+  names: /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
+  namesAre: 'letters, digits, - and _, beginning with a letter or digit',
+};
 const freeNames = {
   names: /^[\p{L}\p{N}][\p{L}\p{N} ._/@-]{0,63}$/u,
   namesAre: 'letters, digits, blanks and . _ / @ -, beginning with a letter or digit',

@@ -42,7 +42,7 @@ export function renderJson(value: JsonValue, indent: string, layout: Layout): st
   return JSON.stringify(value, null, layout.step).replaceAll('\n', layout.lineEnd + indent);
 }
 
-export function renderOnLine(value: JsonValue, gap: string): string {
+function renderOnLine(value: JsonValue, gap: string): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map((item) => renderOnLine(item, gap)).join(`,${gap}`)}]`;
   const members = Object.entries(value).map(

@@ -84,5 +84,7 @@ async function without(
     if (text?.startsWith(file.mark) && isAddedTo(text.slice(file.mark.length)))
       return text.slice(file.mark.length);
   }
-  return isAddedTo('') ? undefined : withText(configuration, (text) => format.remove(text, name));
+  return isOurs(entry) && isAddedTo('')
+    ? undefined
+    : withText(configuration, (text) => format.remove(text, name));
 }

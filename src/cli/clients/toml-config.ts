@@ -111,13 +111,17 @@ function check(
     const { [container]: __, ...rest } = document;
     return Object.keys(others).length > 0 ? { ...rest, [container]: others } : rest;
   };
+  // Compared as text: the parser's tables have no prototype.
+  const render = (server: ServerEntry) => renderTable(container, name, server);
   let isSame = false;
   try {
     const after = parseToml(text);
     const found = (after[container] as TomlTable | undefined)?.[name];
     isSame =
       isDeepStrictEqual(withoutServer(before), withoutServer(after)) &&
-      isDeepStrictEqual(found && { ...(found as TomlTable) }, entry);
+      (entry === undefined
+        ? found === undefined
+        : isTable(found) && render(found as ServerEntry) === render(entry));
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;
   }

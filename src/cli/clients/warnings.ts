@@ -11,7 +11,7 @@ const variable = /\$\{([^}]+)\}/g;
  * @param given the options, by long name
  */
 export function warningsFor(client: Client, url: string, given: OptionValues): string[] {
-  const inEnvironment = `give it as \${NAME}, and NAME its value in ${environmentOf(client)}`;
+  const inEnvironment = `give it as \${NAME}, and NAME its value in ${environmentOf(client, ['NAME'])}`;
   const literal = (what: string): string =>
     `${what} stands in the configuration as it was given, and in the list of processes; rather ${inEnvironment}.`;
   return [
@@ -40,15 +40,18 @@ export function warningsFor(client: Client, url: string, given: OptionValues): s
 
 /** The sentence that tells where variables get their values; undefined where the options name none. */
 export function variablesHint(client: Client, words: readonly string[]): string | undefined {
-  const names = new Set(
-    words.flatMap((word) => [...word.matchAll(variable)].map(([, name]) => name as string)),
-  );
-  if (names.size === 0) return undefined;
-  return `Give ${[...names].join(' and ')} ${names.size === 1 ? 'its value' : 'their values'} in ${environmentOf(client)}: of the variables that you have set, clients pass on few.`;
+  const names = [
+    ...new Set(words.flatMap((word) => [...word.matchAll(variable)].map(([, name]) => name as string))),
+  ];
+  if (names.length === 0) return undefined;
+  const values = names.length === 1 ? 'its value' : 'their values';
+  return `Give ${names.join(' and ')} ${values} in ${environmentOf(client, names)}: clients pass on few of the variables that you have set.`;
 }
 
-function environmentOf({ format }: Client): string {
-  return format === 'toml' ? 'the entry\'s env = { NAME = "…" }' : 'the entry\'s "env": { "NAME": "…" }';
+function environmentOf({ format }: Client, names: readonly string[]): string {
+  return format === 'toml'
+    ? `the entry's env = { ${names.map((name) => `${name} = "…"`).join(', ')} }`
+    : `the entry's "env": { ${names.map((name) => `"${name}": "…"`).join(', ')} }`;
 }
 
 function texts(value: OptionValues[string]): string[] {

@@ -5,10 +5,10 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   findMcpRemoteSignIns,
   isSameIssuer,
-  type McpRemoteConnection,
   type McpRemoteSignIn,
   mcpRemoteFolder,
 } from '../../../src/credentials/import-mcp-remote.ts';
+import type { McpRemoteConnection } from '../../../src/credentials/mcp-remote-layouts.ts';
 import { displayText } from '../../../src/errors.ts';
 import { mcpRemoteFiles, mcpRemoteRuns, md5 } from '../../support/mcp-remote-files.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -90,6 +90,7 @@ describe('what versions of mcp-remote have written', () => {
     expect(of({ expires_at: '1234567890' })).toBe(1_234_567_890);
     expect(of({ expires_at: 'soon' })).toBeUndefined();
     expect(of({ expires_at: -1 })).toBeUndefined();
+    expect(of({ expires_at: 1e300 })).toBeUndefined();
     expect(of({ expires_at: null, expires_in: [] })).toBeUndefined();
   });
 

@@ -15,7 +15,7 @@ const cases = clientIds.flatMap((client) =>
   platforms.map((platform): [ClientId, Platform] => [client, platform]),
 );
 const goldenFile = (name: string): string => fileURLToPath(new URL(`golden/${name}.txt`, import.meta.url));
-const before = (client: ClientId): string => readFileSync(goldenFile(`${client}.before`), 'utf8');
+const given = (client: ClientId): string => readFileSync(goldenFile(`${client}.before`), 'utf8');
 
 const request = (client: ClientId, file: string): AddRequest => ({
   client,
@@ -38,7 +38,7 @@ const taking = (client: ClientId, file: string) => ({
 describe('what add makes of a configuration as the client writes it', () => {
   test.each(cases)('%s on %s', async (client, platform) => {
     const file = join(tempFolder(), 'config');
-    writeFileSync(file, before(client));
+    writeFileSync(file, given(client));
     const world = new RecordingWorld(placeOn(platform));
     expect(await runAdd(request(client, file), world)).toBe(0);
     // Both systems that are not Windows get the same.
@@ -50,11 +50,11 @@ describe('what add makes of a configuration as the client writes it', () => {
 
   test.each(cases)('remove undoes it to the byte: %s on %s', async (client, platform) => {
     const file = join(tempFolder(), 'config');
-    writeFileSync(file, before(client));
+    writeFileSync(file, given(client));
     const world = new RecordingWorld(placeOn(platform));
     await runAdd(request(client, file), world);
     expect(await runRemove(taking(client, file), world)).toBe(0);
-    expect(readFileSync(file, 'utf8')).toBe(before(client));
+    expect(readFileSync(file, 'utf8')).toBe(given(client));
     expect(readdirSync(dirname(file)).filter((name) => name.endsWith('.bak'))).toHaveLength(2);
   });
 

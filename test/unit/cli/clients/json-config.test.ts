@@ -86,7 +86,7 @@ describe('a JSON configuration', () => {
   });
 
   test.each<[string, string, RegExp, number, number]>([
-    ['cut off', '{\n  "mcpServers": {\n    "a": {}\n', /close brace expected/, 3, 12],
+    ['cut off', '{\n  "mcpServers": {\n    "a": {}\n', /close brace expected/, 4, 1],
     ['a missing comma', '{\n  "a": 1\n  "b": 2\n}', /comma expected/, 3, 3],
     ['a list', '[]', /object/, 1, 1],
     ['servers that are no object', '{\n  "mcpServers": []\n}', /"mcpServers" should be an object/, 2, 17],
