@@ -59,6 +59,8 @@ export interface SignIn {
   readonly settled: Promise<DrawbridgeError | undefined>;
   /** The command that signs in from a terminal, for texts. */
   readonly command: string;
+  /** The link has reached the user: the sign-in is not to end with the client. */
+  shown(): void;
   /** Opens the window after all: the client could not. */
   openWindow(): void;
   /**

@@ -1,5 +1,5 @@
 import { connectionId } from '../credentials/ids.ts';
-import { findConnections, type StoredConnection } from '../credentials/record.ts';
+import type { StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -7,6 +7,7 @@ import { sleep } from '../platform/sleep.ts';
 import type { Settings } from '../settings.ts';
 import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
 import { type BearerChallenge, bearerChallenge } from './challenge.ts';
+import { CredentialInUse } from './credential-in-use.ts';
 import type { Renewal } from './renewal.ts';
 import { covers, unite } from './scopes.ts';
 import { SignInAttempts } from './sign-in/attempts.ts';
@@ -24,7 +25,7 @@ const STORED_SOON = 2_000;
 const REST = 300_000;
 /** A server that can't be signed in at is not asked again for so long, in milliseconds [14]. */
 const UNREADY_FOR = 30_000;
-/** How often a running bridge looks whether another process has stored other credentials, in milliseconds. */
+/** How often the store is looked at while nobody is signed in, in milliseconds. */
 const LOOK_EVERY = 1_000;
 
 /**
@@ -40,26 +41,14 @@ export class OAuthAuthorizer implements Authorizer {
   readonly #connection: string;
   readonly #store: CredentialStore;
   readonly #attempts: SignInAttempts;
+  readonly #inUse: CredentialInUse;
   readonly #stepUps = new StepUps();
   readonly #command: string;
-  #current: StoredConnection | undefined;
-  #value: string | undefined;
-  #stamp: string | undefined;
-  /** The latest sign-in that was in the store when it was last read, epoch milliseconds. */
-  #knownUntil = 0;
-  #lookedAt = 0;
-  /** Where the token in use comes from, and whether the server has ever taken it. */
-  #origin: Origin = 'stored';
-  #wasAccepted = false;
-  /** The refresh token that goes with it gives no other. */
-  #isEnded = false;
   #loadedRenewal: Promise<Renewal> | undefined;
   #refreshing: { since: number; done: Promise<Refreshed> } | undefined;
   #recovering: Promise<Recovery> | undefined;
   #signIn: PendingSignIn | undefined;
   #challenge: { resourceMetadata?: string | undefined; scope?: string | undefined } = {};
-  /** The issuer that the server names in place of the one of our credentials. */
-  #movedTo: string | undefined;
   #watch: NodeJS.Timeout | undefined;
   #restUntil = 0;
 
@@ -82,7 +71,8 @@ export class OAuthAuthorizer implements Authorizer {
       log.warn('tokens are asked for a resource of another origin', {
         resource: displayText(signIn.resource),
       });
-    this.#load();
+    this.#inUse = new CredentialInUse(settings, store, log);
+    this.#inUse.load();
   }
 
   get signIn(): SignIn | undefined {
@@ -90,18 +80,18 @@ export class OAuthAuthorizer implements Authorizer {
   }
 
   credential(): string | undefined | Promise<string | undefined> {
-    this.#look();
-    if (!this.#current) return undefined;
-    const { record } = this.#current;
-    const age = ageOf(record, Date.now());
-    if (age === 'fresh' || record.refreshToken === undefined || this.#isEnded) return this.#value;
+    this.#inUse.look();
+    const { current, value, isEnded } = this.#inUse;
+    if (!current) return undefined;
+    const age = ageOf(current.record, Date.now());
+    if (age === 'fresh' || current.record.refreshToken === undefined || isEnded) return value;
     const refreshed = this.#refresh(undefined);
     // It still works: nobody waits for the next one.
-    return age === 'due' ? this.#value : this.#settle(refreshed);
+    return age === 'due' ? value : this.#settle(refreshed);
   }
 
   accepted(used: string | undefined): void {
-    if (used === this.#value) this.#wasAccepted = true;
+    if (used === this.#inUse.value) this.#inUse.wasAccepted = true;
   }
 
   async challenged(challenge: Challenge): Promise<DrawbridgeError | undefined> {
@@ -109,10 +99,10 @@ export class OAuthAuthorizer implements Authorizer {
     const said = bearerChallenge(header);
     if (status === 403) {
       if (said.error !== 'insufficient_scope' || used === undefined) return error;
-      if (used !== this.#value) return undefined;
+      if (used !== this.#inUse.value) return undefined;
       return mayAskUser ? this.#stepUp(said, error) : error;
     }
-    if (used !== this.#value && this.#value !== undefined) return undefined;
+    if (used !== this.#inUse.value && this.#inUse.value !== undefined) return undefined;
     this.#challenge = { resourceMetadata: said.resourceMetadata, scope: said.scope };
     this.#recovering ??= this.#recover(used, said.resourceMetadata).finally(() => {
       this.#recovering = undefined;
@@ -121,11 +111,11 @@ export class OAuthAuthorizer implements Authorizer {
     if (recovery === 'renewed') return undefined;
     if (recovery instanceof DrawbridgeError) return recovery;
     if (!mayAskUser) return error;
-    return this.#ask(unite(this.#current?.record.requestedScope, undefined));
+    return this.#ask(unite(this.#inUse.current?.record.requestedScope, undefined));
   }
 
   beginSignIn(): SignIn {
-    return this.#begin(this.#current?.record.requestedScope);
+    return this.#begin(this.#inUse.current?.record.requestedScope);
   }
 
   async close(): Promise<void> {
@@ -135,70 +125,19 @@ export class OAuthAuthorizer implements Authorizer {
     if (this.#refreshing) await Promise.race([this.#refreshing.done, sleep(STORED_SOON)]);
   }
 
-  // ---- what is stored --------------------------------------------------------------------------------------------
-
-  /** Takes the latest credentials of this connection from the store. @returns whether they are others than before */
-  #load(): boolean {
-    const { clientId, issuer = this.#movedTo } = this.#settings.signIn;
-    const all = this.#stored();
-    this.#knownUntil = all[0]?.record.signedInAt ?? 0;
-    const latest = all.find(
-      ({ record }) =>
-        (clientId === undefined || record.client.id === clientId) &&
-        (issuer === undefined || record.issuer === issuer),
-    );
-    this.#stamp = latest && this.#store.stamp('connection', latest.id);
-    const before = this.#value;
-    const isKnown = latest?.id === this.#current?.id && latest?.generation === this.#current?.generation;
-    // What could not be stored is newer than what is on the disk, until somebody writes there [66].
-    if (!isKnown) this.#use(latest, 'stored');
-    return this.#value !== undefined && this.#value !== before;
-  }
-
-  #stored(): StoredConnection[] {
-    const { url, signIn } = this.#settings;
-    return findConnections(this.#store, url.href, signIn.profile);
-  }
-
-  #use(stored: StoredConnection | undefined, origin: Origin): void {
-    const value = stored && `Bearer ${stored.record.accessToken}`;
-    this.#current = stored;
-    if (value === this.#value) return;
-    this.#value = value;
-    this.#origin = origin;
-    this.#wasAccepted = false;
-    this.#isEnded = false;
-    if (!stored) return;
-    const { accessToken, refreshToken, client } = stored.record;
-    for (const secret of [accessToken, refreshToken, client.secret]) if (secret) this.#log.protect(secret);
-  }
-
-  /** Whether another process has stored or removed credentials; a look at the file's date, once a second at most. */
-  #look(): void {
-    const now = performance.now();
-    if (now - this.#lookedAt < LOOK_EVERY || !this.#current) return;
-    this.#lookedAt = now;
-    try {
-      if (this.#store.stamp('connection', this.#current.id) !== this.#stamp) this.#load();
-    } catch (error) {
-      this.#log.warn('stored credentials not read', { reason: asDrawbridgeError(error).reason });
-    }
-  }
-
   // ---- refresh ---------------------------------------------------------------------------------------------------
 
   #refresh(refused: string | undefined): { since: number; done: Promise<Refreshed> } {
-    const current = this.#current as StoredConnection;
+    const current = this.#inUse.current as StoredConnection;
     this.#refreshing ??= {
       since: performance.now(),
       done: this.#renew(current, refused).then((result) => {
         this.#refreshing = undefined;
         if (result.kind === 'renewed') {
           const isOurs = result.stored.record.accessToken !== current.record.accessToken;
-          this.#use(result.stored, isOurs ? 'refreshed' : 'stored');
-          this.#stamp = this.#store.stamp('connection', result.stored.id);
+          this.#inUse.renewed(result.stored, isOurs ? 'refreshed' : 'stored');
         }
-        this.#isEnded = result.kind === 'ended';
+        this.#inUse.isEnded = result.kind === 'ended';
         return result;
       }),
     };
@@ -223,19 +162,19 @@ export class OAuthAuthorizer implements Authorizer {
   /** Waits for a refresh, but not for ever. */
   async #settle(refreshing: { since: number; done: Promise<Refreshed> }): Promise<string | undefined> {
     const result = await this.#patiently(refreshing);
-    if (result.kind === 'renewed') return this.#value;
+    if (result.kind === 'renewed') return this.#inUse.value;
     if (result.kind === 'failed') throw result.error;
-    this.#load();
+    this.#inUse.load();
     // Though its time is over: the server's challenge says how to go on.
-    return this.#value;
+    return this.#inUse.value;
   }
 
   async #patiently({ since, done }: { since: number; done: Promise<Refreshed> }): Promise<Refreshed> {
     // One that hangs already is awaited to its end: the next try must not overtake it.
     const isOld = performance.now() - since > REFRESH_PATIENCE / 2;
     const result = await Promise.race([done, sleep(isOld ? 2 * REFRESH_PATIENCE : REFRESH_PATIENCE)]);
-    if (!result) return { kind: 'failed', error: slow(this.#current) };
-    if (!isOld || result.kind !== 'failed' || !this.#current) return result;
+    if (!result) return { kind: 'failed', error: slow(this.#inUse.current) };
+    if (!isOld || result.kind !== 'failed' || !this.#inUse.current) return result;
     return this.#patiently(this.#refresh(undefined));
   }
 
@@ -246,19 +185,24 @@ export class OAuthAuthorizer implements Authorizer {
     try {
       // It may have been made since.
       await this.#store.unlock();
-      if (this.#load() && this.#value !== used) return 'renewed';
-      const current = this.#current;
-      if (!current || used === undefined) return 'sign-in';
-      const issuer = await (await this.#renewal()).issuerNow(metadataUrl, current.record.issuer);
+      const inUse = this.#inUse;
+      const renewal = await this.#renewal();
+      if (inUse.load() && inUse.value !== used) return 'renewed';
+      const { current } = inUse;
+      if (!current) return (await renewal.adopt(metadataUrl)) && inUse.load() ? 'renewed' : 'sign-in';
+      if (used === undefined) return 'sign-in';
+      const issuer = await renewal.issuerNow(metadataUrl, current.record.issuer);
       if (issuer !== current.record.issuer) {
         // Nothing of the old issuer's goes to the new one [27]; there may be credentials of an earlier time.
         this.#log.warn('the server now names another authorization server', { issuer: displayText(issuer) });
-        this.#movedTo = issuer;
-        return this.#load() ? 'renewed' : 'sign-in';
+        inUse.movedTo = issuer;
+        return inUse.load() ? 'renewed' : 'sign-in';
       }
-      if (this.#origin === 'signed-in' && !this.#wasAccepted) return this.#uselessToken();
-      if (this.#origin === 'refreshed' && !this.#wasAccepted) return 'sign-in';
-      if (current.record.refreshToken === undefined || this.#isEnded) return 'sign-in';
+      // A refresh that was under way may have ended meanwhile.
+      if (inUse.value !== undefined && inUse.value !== used) return 'renewed';
+      if (inUse.origin === 'signed-in' && !inUse.wasAccepted) return this.#uselessToken();
+      if (inUse.origin === 'refreshed' && !inUse.wasAccepted) return 'sign-in';
+      if (current.record.refreshToken === undefined || inUse.isEnded) return 'sign-in';
       const result = await this.#patiently(this.#refresh(used.slice('Bearer '.length)));
       if (result.kind === 'failed') return result.error;
       return result.kind === 'renewed' ? 'renewed' : 'sign-in';
@@ -285,7 +229,7 @@ export class OAuthAuthorizer implements Authorizer {
   ): Promise<DrawbridgeError | undefined> {
     // Whatever it asks for, only its end tells whether more is needed: parallel requests are one try.
     if (this.#signIn) return this.#signIn.settled;
-    const { requestedScope, scope: granted } = (this.#current as StoredConnection).record;
+    const { requestedScope, scope: granted } = (this.#inUse.current as StoredConnection).record;
     const wanted = unite(requestedScope, granted, scope);
     const isPointless =
       this.#settings.signIn.scope !== undefined ||
@@ -305,15 +249,23 @@ export class OAuthAuthorizer implements Authorizer {
   async #ask(earlierScope: string | undefined): Promise<DrawbridgeError | undefined> {
     if (this.#signIn) return this.#signIn.settled;
     if (performance.now() < this.#restUntil) return neededError(this.#settings.url, this.#command);
-    const unready = this.#attempts.unreadySince(Date.now() - UNREADY_FOR);
-    return unready ?? this.#begin(earlierScope).settled;
+    return this.#unready() ?? this.#begin(earlierScope).settled;
+  }
+
+  /** Why there could be no sign-in a moment ago, if that is so. */
+  #unready(): DrawbridgeError | undefined {
+    try {
+      return this.#attempts.unreadySince(Date.now() - UNREADY_FOR);
+    } catch (error) {
+      return asDrawbridgeError(error);
+    }
   }
 
   #begin(earlierScope: string | undefined): PendingSignIn {
     if (this.#signIn) return this.#signIn;
     const { signIn } = this.#settings;
     // Not what is stored by now: what came since the last look is what we want.
-    const replaces = this.#knownUntil;
+    const replaces = this.#inUse.knownUntil;
     const task = createTask(this.#settings, this.#folder, {
       challenge: this.#challenge,
       earlierScope,
@@ -326,7 +278,7 @@ export class OAuthAuthorizer implements Authorizer {
       connection: this.#connection,
       store: this.#store,
       attempts: this.#attempts,
-      isDone: () => this.#isReplaced(replaces),
+      isDone: () => this.#inUse.isReplaced(replaces),
       command: this.#command,
       secrets: [...Object.values(this.#settings.headers), signIn.clientSecret ?? ''].filter(Boolean),
       log: this.#log,
@@ -343,11 +295,13 @@ export class OAuthAuthorizer implements Authorizer {
     if (!failure) return this.#signedIn();
     const level = failure.reason === 'shutting-down' ? 'debug' : 'warn';
     this.#log[level]('not signed in', { reason: failure.reason });
-    if (/^sign-in-(refused|timeout)$/.test(failure.reason)) this.#restUntil = performance.now() + REST;
+    // Where nobody was asked, the reason itself is told again, with what would help.
+    const wasAsked = /^sign-in-(refused|timeout)$/.test(failure.reason) && !this.#unready();
+    if (wasAsked) this.#restUntil = performance.now() + REST;
     // A sign-in in a terminal is found while nobody asks for anything, too.
     clearInterval(this.#watch);
     this.#watch = setInterval(() => {
-      if (this.#signIn || !this.#isReplaced(replaces)) return;
+      if (this.#signIn || !this.#inUse.isReplaced(replaces)) return;
       clearInterval(this.#watch);
       this.#signedIn();
     }, LOOK_EVERY);
@@ -355,28 +309,11 @@ export class OAuthAuthorizer implements Authorizer {
   }
 
   #signedIn(): void {
-    this.#movedTo = undefined;
     this.#restUntil = 0;
-    try {
-      this.#load();
-    } catch (error) {
-      this.#log.warn('stored credentials not read', { reason: asDrawbridgeError(error).reason });
-    }
-    this.#origin = 'signed-in';
+    this.#inUse.signedIn();
     this.listener?.signedIn();
   }
-
-  #isReplaced(replaces: number): boolean {
-    try {
-      const [latest] = this.#stored();
-      return latest !== undefined && latest.record.signedInAt > replaces;
-    } catch {
-      return false; // asked by timers; the next request tells of a store that can't be used
-    }
-  }
 }
-
-type Origin = 'stored' | 'refreshed' | 'signed-in';
 
 /** What came of a challenge without the user: try again, ask the user, or tell the client. */
 type Recovery = 'renewed' | 'sign-in' | DrawbridgeError;

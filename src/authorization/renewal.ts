@@ -13,13 +13,16 @@ import { type Refreshed, TokenRefresher } from './tokens.ts';
 /** What an authorized connection needs of the network besides the server itself; loaded when that is so. */
 export class Renewal {
   readonly #settings: Settings;
+  readonly #store: CredentialStore;
   readonly #log: Logger;
   readonly #http: OAuthHttp;
   readonly #refresher: TokenRefresher;
+  #hasLooked = false;
 
   constructor(settings: Settings, store: CredentialStore, log: Logger) {
     const { url, network, signIn } = settings;
     this.#settings = settings;
+    this.#store = store;
     this.#log = log;
     this.#http = new OAuthHttp(url, network);
     const connection = connectionId(url.href, signIn.profile);
@@ -56,5 +59,18 @@ export class Renewal {
       this.#log.info('metadata not read', { reason: asDrawbridgeError(error).reason });
       return issuer;
     }
+  }
+
+  /**
+   * Takes over a sign-in of mcp-remote's, where there is none of ours; looked for once, since it costs requests.
+   *
+   * @param metadataUrl `resource_metadata` of the challenge
+   * @returns whether there are credentials in the store now
+   */
+  async adopt(metadataUrl: string | undefined): Promise<boolean> {
+    if (this.#hasLooked) return false;
+    this.#hasLooked = true;
+    const { adoptMcpRemote } = await import('./sign-in/adopt-mcp-remote.ts');
+    return adoptMcpRemote(this.#settings, this.#store, metadataUrl, this.#log, this.#http);
   }
 }

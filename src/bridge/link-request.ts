@@ -41,7 +41,9 @@ export class LinkRequest {
     const signIn = this.#waiting;
     if (!signIn || !isClientReady()) return;
     this.#waiting = undefined;
-    if (signIn.link !== undefined && authorizer.signIn === signIn) this.#send(signIn, signIn.link);
+    // A window that another bridge has opened shows it already.
+    if (signIn.link !== undefined && !signIn.windowOpened && authorizer.signIn === signIn)
+      this.#send(signIn, signIn.link);
   }
 
   /** @returns whether the client's answer was to this; then it is no business of the server's */
@@ -53,7 +55,8 @@ export class LinkRequest {
     this.#options.log.info('asked the client to open the link', { answer: actions.get(action) ?? 'error' });
     // Health checks of clients answer `cancel` on nobody's behalf.
     if (action === 'decline' || action === 'cancel') open.signIn.cancel(action === 'decline');
-    else if (action !== 'accept') open.signIn.openWindow();
+    else if (action === 'accept') open.signIn.shown();
+    else open.signIn.openWindow();
     return true;
   }
 

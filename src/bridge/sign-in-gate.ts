@@ -303,6 +303,8 @@ export class SignInGate {
 
   #needed(): DrawbridgeError {
     this.#offersTool = true; // the text names it
-    return signInNeeded(this.#host, this.#options.authorizer.signIn?.link, this.#command);
+    const { signIn } = this.#options.authorizer;
+    if (signIn?.link !== undefined) signIn.shown();
+    return signInNeeded(this.#host, signIn?.link, this.#command);
   }
 }

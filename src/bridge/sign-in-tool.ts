@@ -47,12 +47,15 @@ export class SignInTool {
 
     const isFirst = this.#told !== signIn;
     const until = performance.now() + (isFirst ? FIRST_PATIENCE : SIGN_IN_PATIENCE);
-    await within(request, signIn.linked, until);
+    const isLinked = (await within(request, signIn.linked, until)) !== undefined;
     this.#tellProgress(request, signIn);
-    const isForUserToOpen = signIn.link !== undefined && !signIn.windowOpened && !authorizer.clientOpensLinks;
+    // Nobody has shown the user anything yet: the model is told at once what there is to do, a link or a command.
+    const isForUserToOpen = !signIn.windowOpened && !authorizer.clientOpensLinks;
     const ended = await within(request, signIn.settled, isFirst && isForUserToOpen ? 0 : until);
     if (!ended) {
-      if (signIn.link !== undefined || signIn.windowOpened) this.#told = signIn;
+      if (request.settled) return;
+      if (isLinked) this.#told = signIn;
+      if (signIn.link !== undefined) signIn.shown();
       const text = unfinished(host, signIn, authorizer.clientOpensLinks);
       return request.answer(toolAnswer(request.id, text, false));
     }

@@ -25,7 +25,7 @@ interface StageOptions {
 }
 
 /** Patience with processes on a machine that has much to do, in milliseconds. */
-export const PATIENCE = 30_000;
+const PATIENCE = 30_000;
 
 /** A protected remote, its authorization server, a person's home and browser; `login` and `bridge` act in it. */
 export async function oauthStage(options: StageOptions = {}): Promise<OAuthStage> {

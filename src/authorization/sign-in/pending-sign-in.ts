@@ -55,6 +55,10 @@ export class PendingSignIn implements SignIn {
     void this.settled.then(this.#onLinked);
   }
 
+  shown(): void {
+    this.#process?.stdin?.write('shown\n');
+  }
+
   openWindow(): void {
     this.#process?.stdin?.write('open\n');
   }

@@ -9,7 +9,7 @@ import { SIGN_IN_GATE, type SignInEvent, type SignInTask } from './task.ts';
 /**
  * The process that signs in for a bridge and outlives it: a client that gives up waiting kills its bridge, and what the
  * user does in the browser then must not be lost (DESIGN rule 4). The task comes as a line on stdin, events go to stdout
- * as lines; stdin also brings `open`, `decline` and `cancel`, and its end says that the bridge is gone.
+ * as lines; stdin also brings `shown`, `open`, `decline` and `cancel`, and its end says that the bridge is gone.
  *
  * @returns the exit code
  */
@@ -18,7 +18,8 @@ export async function runSignInProcess(): Promise<number> {
   const end = (reason: 'sign-in-refused' | 'shutting-down', message: string): void =>
     abort.abort(new DrawbridgeError(reason, message));
   let isAlone = false;
-  let link: string | undefined;
+  /** Whether the user has seen, or may have seen, where to sign in. */
+  let isShown = false;
   let controls: SignInControls | undefined;
   process.stdout.on('error', () => {}); // the bridge has gone
   const tell = (event: SignInEvent): void => {
@@ -28,12 +29,13 @@ export async function runSignInProcess(): Promise<number> {
     (line) => {
       if (line === 'decline') end('sign-in-refused', 'The sign-in was declined.');
       else if (line === 'cancel') end('shutting-down', 'The sign-in was put off.');
+      else if (line === 'shown') isShown = true;
       else if (line === 'open') void controls?.openWindow();
     },
     () => {
       isAlone = true;
-      // Nothing has been shown to the user yet: whoever comes next begins anew.
-      if (link === undefined) end('shutting-down', 'The client has gone.');
+      // Nothing has been shown to the user yet, or nothing would be kept: whoever comes next begins anew.
+      if (!isShown || task?.store.choice === 'memory') end('shutting-down', 'The client has gone.');
     },
   );
   if (!task) return 1;
@@ -65,7 +67,8 @@ export async function runSignInProcess(): Promise<number> {
             controls = given;
           },
           onLink: (url, opening) => {
-            link = url;
+            // Where the client opens the link, it says so.
+            isShown ||= task.opensWindow;
             gate.announce({ connection, link: url, windowOpened: opening });
             tell({ event: 'link', url, opening });
           },

@@ -67,7 +67,8 @@ describe('a client that opens links itself', () => {
   test('accepts: nothing more, and it hears when the sign-in is done', async () => {
     const { bridge, signIn, question, answer } = await asked();
     await answer({ result: { action: 'accept' } });
-    expect([signIn.calls, bridge.news(), bridge.sent()]).toEqual([[], [], []]);
+    // It no longer ends with the client: the user has the page open.
+    expect([signIn.calls, bridge.news(), bridge.sent()]).toEqual([['shown'], [], []]);
     await bridge.authorizer.succeed();
     const { elicitationId } = question.params;
     const news = bridge.news();
@@ -82,7 +83,16 @@ describe('a client that opens links itself', () => {
   test.each(['decline', 'cancel'])('%s: the sign-in is ended', async (action) => {
     const { signIn, answer, bridge } = await asked();
     await answer({ result: { action } });
-    expect([signIn.calls, bridge.sent()]).toEqual([['cancel'], []]);
+    expect([signIn.calls, bridge.sent()]).toEqual([[action], []]);
+  });
+
+  test('is asked nothing where a window shows the link already', async () => {
+    const bridge = startSignedOut();
+    await bridge.initialize(able);
+    const signIn = bridge.authorizer.signIn as ScriptedSignIn;
+    await signIn.give(LINK, true);
+    await bridge.initialized();
+    expect(bridge.news().map(({ method }) => method)).not.toContain('elicitation/create');
   });
 
   test.each([{ error: { code: -32603, message: 'no browser' } }, { result: {} }, { result: 'x' }])(

@@ -83,6 +83,17 @@ describe('the tool sign_in', () => {
     expect(textOf(bridge.news()[0])).toContain(LINK);
   });
 
+  test('where there is to be no link, the command at once, then it waits', async () => {
+    const bridge = startSignedOut();
+    await bridge.provisional();
+    await bridge.authorizer.signIn?.give(undefined);
+    await bridge.signIn('a');
+    expect(textOf(bridge.news()[0])).toContain(COMMAND);
+    await bridge.signIn('b');
+    await bridge.pass(30_000);
+    expect(bridge.news()).toEqual([]);
+  });
+
   test('tells the link by progress at once, where the call asks for progress', async () => {
     const bridge = await pending(LINK, true);
     await bridge.signIn('a', { progressToken: 'p' });

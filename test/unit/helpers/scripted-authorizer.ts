@@ -45,12 +45,16 @@ export class ScriptedSignIn implements SignIn {
     this.#setLinked();
   }
 
+  shown(): void {
+    this.calls.push('shown');
+  }
+
   openWindow(): void {
     this.calls.push('openWindow');
   }
 
-  cancel(): void {
-    this.calls.push('cancel');
+  cancel(isRefusal: boolean): void {
+    this.calls.push(isRefusal ? 'decline' : 'cancel');
   }
 }
 
