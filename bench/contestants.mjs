@@ -40,6 +40,8 @@ function environment(name, keepCertificates) {
     BROWSER: fileURLToPath(new URL('./browser.mjs', import.meta.url)),
     MCP_REMOTE_CONFIG_DIR: join(home, 'mcp-remote'),
     MCP_DRAWBRIDGE_HOME: join(home, 'mcp-drawbridge'),
+    // Never the keychain of whoever runs this.
+    MCP_DRAWBRIDGE_STORE: 'file',
   };
 }
 

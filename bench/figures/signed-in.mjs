@@ -66,7 +66,11 @@ export const signedInFigures = [
       if (!isFloor) await signIn(contestant, context);
       const without = await start(contestant, context, remote.url);
       const ms = await start(contestant, context, url);
-      return { ms, over: isFloor ? undefined : ms - without, requests: await countRequests(contestant, context, url) };
+      return {
+        ms,
+        over: isFloor ? undefined : ms - without,
+        requests: await countRequests(contestant, context, url),
+      };
     },
   },
 ];
