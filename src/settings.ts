@@ -67,6 +67,8 @@ export interface SignInSettings {
   initializeWait: number;
   /** Whether a bridge may open a browser window. */
   browser: boolean;
+  /** `login` signs in with a code that is entered on another device (RFC 8628); a bridge then only says so. */
+  deviceCode: boolean;
 }
 
 /** The loopback redirect (RFC 8252 section 7.3). */

@@ -14,6 +14,8 @@ export interface AuthorizationServerMetadata {
   tokenEndpoint: string;
   registrationEndpoint: string | undefined;
   revocationEndpoint: string | undefined;
+  /** RFC 8628 section 4. */
+  deviceAuthorizationEndpoint: string | undefined;
   pushedAuthorizationRequestEndpoint: string | undefined;
   requiresPushedRequests: boolean;
   scopes: string[] | undefined;
@@ -53,6 +55,7 @@ export function parseAuthorizationServer(
     tokenEndpoint,
     registrationEndpoint: endpoint('registration_endpoint'),
     revocationEndpoint: endpoint('revocation_endpoint'),
+    deviceAuthorizationEndpoint: endpoint('device_authorization_endpoint'),
     pushedAuthorizationRequestEndpoint: endpoint('pushed_authorization_request_endpoint'),
     requiresPushedRequests: json.require_pushed_authorization_requests === true,
     scopes: scopeList(json.scopes_supported),
@@ -72,6 +75,7 @@ export function assumedAuthorizationServer(origin: string): AuthorizationServerM
     tokenEndpoint: `${origin}/token`,
     registrationEndpoint: `${origin}/register`,
     revocationEndpoint: undefined,
+    deviceAuthorizationEndpoint: undefined,
     pushedAuthorizationRequestEndpoint: undefined,
     requiresPushedRequests: false,
     scopes: undefined,

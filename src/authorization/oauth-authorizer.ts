@@ -111,7 +111,14 @@ export class OAuthAuthorizer implements Authorizer {
     if (recovery === 'renewed') return undefined;
     if (recovery instanceof DrawbridgeError) return recovery;
     if (!mayAskUser) return error;
-    return this.#ask(unite(this.#inUse.current?.record.requestedScope, undefined));
+    const failure = await this.#ask(this.#inUse.current?.record.requestedScope);
+    if (!failure) return undefined;
+    return new DrawbridgeError(
+      failure.reason,
+      failure.message,
+      { ...error.details, ...failure.details },
+      failure,
+    );
   }
 
   beginSignIn(): SignIn {
@@ -163,7 +170,13 @@ export class OAuthAuthorizer implements Authorizer {
   async #settle(refreshing: { since: number; done: Promise<Refreshed> }): Promise<string | undefined> {
     const result = await this.#patiently(refreshing);
     if (result.kind === 'renewed') return this.#inUse.value;
-    if (result.kind === 'failed') throw result.error;
+    if (result.kind === 'failed') {
+      const { current } = this.#inUse;
+      // An authorization server that is gone for good would never be asked for a challenge that tells so.
+      const mayHaveMoved = result.error.reason === 'unreachable' && current !== undefined;
+      if (mayHaveMoved && (await this.#hasMoved(undefined, current))) return this.#inUse.value;
+      throw result.error;
+    }
     this.#inUse.load();
     // Though its time is over: the server's challenge says how to go on.
     return this.#inUse.value;
@@ -191,13 +204,8 @@ export class OAuthAuthorizer implements Authorizer {
       const { current } = inUse;
       if (!current) return (await renewal.adopt(metadataUrl)) && inUse.load() ? 'renewed' : 'sign-in';
       if (used === undefined) return 'sign-in';
-      const issuer = await renewal.issuerNow(metadataUrl, current.record.issuer);
-      if (issuer !== current.record.issuer) {
-        // Nothing of the old issuer's goes to the new one [27]; there may be credentials of an earlier time.
-        this.#log.warn('the server now names another authorization server', { issuer: displayText(issuer) });
-        inUse.movedTo = issuer;
-        return inUse.load() ? 'renewed' : 'sign-in';
-      }
+      if (await this.#hasMoved(metadataUrl, current))
+        return inUse.value === undefined ? 'sign-in' : 'renewed';
       // A refresh that was under way may have ended meanwhile.
       if (inUse.value !== undefined && inUse.value !== used) return 'renewed';
       if (inUse.origin === 'signed-in' && !inUse.wasAccepted) return this.#uselessToken();
@@ -209,6 +217,19 @@ export class OAuthAuthorizer implements Authorizer {
     } catch (error) {
       return asDrawbridgeError(error);
     }
+  }
+
+  /**
+   * Whether the server now names another authorization server than the one of these credentials. Nothing of the old
+   * one's goes to the new one [27]; what is in use then are credentials of an earlier time there, or none.
+   */
+  async #hasMoved(metadataUrl: string | undefined, { record }: StoredConnection): Promise<boolean> {
+    const issuer = await (await this.#renewal()).issuerNow(metadataUrl, record.issuer);
+    if (issuer === record.issuer) return false;
+    this.#log.warn('the server now names another authorization server', { issuer: displayText(issuer) });
+    this.#inUse.movedTo = issuer;
+    this.#inUse.load();
+    return true;
   }
 
   #uselessToken(): DrawbridgeError {

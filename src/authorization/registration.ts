@@ -17,6 +17,9 @@ export const clientMetadata = {
   application_type: 'native',
 } as const;
 
+/** RFC 8628 section 3.4. */
+export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+
 /** An authorization server's refusal to register the client (RFC 7591 section 3.2.2). */
 export class RegistrationRefused extends OAuthError {
   /** Whether it is about the redirect URI, so that another host of it may be taken. */
@@ -44,7 +47,8 @@ export function chooseAuthMethod(
 /**
  * Registers a client (RFC 7591). Where the server does not know the scope, it is left out.
  *
- * @param redirectUri the loopback redirect that really is listened on
+ * @param redirectUri the loopback redirect that really is listened on, where there is one
+ * @param grants grant types to be registered for besides the usual ones
  * @throws RegistrationRefused, NoAnswer, or DrawbridgeError for an answer that can't be used
  */
 export async function register(
@@ -53,12 +57,14 @@ export async function register(
   redirectUri: string,
   scope: string | undefined,
   mcpServer: URL,
+  grants: readonly string[] = [],
 ): Promise<RegistrationRecord> {
   const endpoint = server.registrationEndpoint;
   if (endpoint === undefined) throw noRegistration(server.issuer);
   const { host } = new URL(endpoint);
   const body = {
     ...clientMetadata,
+    grant_types: [...clientMetadata.grant_types, ...grants],
     redirect_uris: [redirectUri],
     token_endpoint_auth_method: chooseAuthMethod(server.tokenEndpointAuthMethods, false),
     ...(scope !== undefined && { scope }),

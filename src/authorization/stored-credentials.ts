@@ -15,15 +15,15 @@ export function recordLock(connection: string): string {
 }
 
 /**
- * Stores what a sign-in has given, and removes what it replaces. Credentials of another issuer are kept: the server may
- * name that one again [27].
+ * Stores what a sign-in has given, and removes what it replaces. Credentials of another issuer are kept, since the server
+ * may name that one again [27]; a personal access token is not.
  *
  * @throws DrawbridgeError `credential-store`
  */
 export async function saveSignIn(
   store: CredentialStore,
   { server, signIn }: SignInTask,
-  request: AuthorizationRequest,
+  request: Pick<AuthorizationRequest, 'server' | 'client' | 'scope' | 'resource'>,
   tokens: TokenSet,
 ): Promise<ConnectionRecord> {
   const now = Date.now();
@@ -55,7 +55,8 @@ export async function saveSignIn(
     const id = connectionFileId(record);
     await put(store, 'connection', id, record);
     for (const old of findConnections(store, server, signIn.profile)) {
-      if (old.id !== id && old.record.issuer === record.issuer) await store.delete('connection', old.id);
+      if (old.id !== id && (old.record.issuer === record.issuer || old.record.personalToken))
+        await store.delete('connection', old.id);
     }
   } finally {
     await lock.release();

@@ -120,6 +120,11 @@ export const options: readonly OptionDefinition[] = [
     help: 'Never open a browser from the bridge; say which command signs in',
   },
   {
+    name: 'device-code',
+    group: 'Sign-in',
+    help: 'For login: sign in on any other device, with a code; a bridge says which command does that',
+  },
+  {
     name: 'store',
     value: 'auto|keychain|file|memory',
     group: 'Sign-in',

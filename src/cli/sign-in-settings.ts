@@ -57,6 +57,7 @@ export function readSignInSettings(read: OptionReader, env: NodeJS.ProcessEnv): 
     timeout: read.seconds('sign-in-timeout', 1, 3_600) ?? 300_000,
     initializeWait: read.seconds('initialize-wait', 0, 3_600) ?? 3_000,
     browser: !read.flag('no-browser'),
+    deviceCode: read.flag('device-code'),
   };
 }
 

@@ -43,6 +43,8 @@ export interface ConnectionRecord {
   refreshPending?: boolean | undefined;
   /** The program that has signed in, where it was not this one. */
   importedFrom?: string | undefined;
+  /** A personal access token, from the user's own hand: `issuer` is the server's origin, and there is no token endpoint. */
+  personalToken?: true | undefined;
 }
 
 /** A client that was registered dynamically (RFC 7591), shared by all connections to its issuer. */
@@ -87,7 +89,8 @@ export function parseConnectionRecord(value: unknown): ConnectionRecord | undefi
     isTime(value.signedInAt) &&
     isTime(value.obtainedAt) &&
     isOptional(value.refreshPending, (pending) => typeof pending === 'boolean') &&
-    isOptional(value.importedFrom, isText);
+    isOptional(value.importedFrom, isText) &&
+    isOptional(value.personalToken, (personal) => personal === true);
   return isRecord ? (value as unknown as ConnectionRecord) : undefined;
 }
 

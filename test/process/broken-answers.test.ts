@@ -100,16 +100,21 @@ describe('an HTTP status that is no success: its number is in the error [T7, T85
       const { result } = await bridge.callTool('echo');
       expect(result).toMatchObject({ isError: true, content: [{ type: 'text' }] });
       expect(remote.of('tools/call')).toHaveLength(1);
-      expect(remote.requests.every(({ path }) => path === '/mcp')).toBe(true);
+      // Only a 401 has the bridge look whether there is a sign-in, and once for both.
+      const others = remote.requests.filter(({ path }) => path !== '/mcp');
+      expect(others.filter(({ path }) => path === '/register')).toHaveLength(status === 401 ? 1 : 0);
+      expect(others.length).toBeLessThanOrEqual(status === 401 ? 5 : 0);
     },
   );
 
-  test('401 to initialize: an error at once, no other request [T85]', async () => {
+  test('401 to initialize by a server without any sign-in: an error that says what to pass [T85]', async () => {
     const remote = await startFakeRemote();
-    remote.on('POST', (exchange) => exchange.status(401));
+    remote.on('POST', (exchange) => exchange.status(exchange.request.path === '/mcp' ? 401 : 404));
     const bridge = startBridge(remote.url);
-    expectBridgeError(await bridge.request('initialize', initializeParams()), 'unauthorized');
-    expect(remote.requests).toHaveLength(1);
+    const answer = await bridge.request('initialize', initializeParams());
+    expectBridgeError(answer, 'unauthorized');
+    expect(answer.error?.message).toContain('--header');
+    expect(remote.requests.filter(({ path }) => path === '/mcp')).toHaveLength(1);
   });
 });
 

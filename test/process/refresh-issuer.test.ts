@@ -49,6 +49,19 @@ describe('a server that now names another authorization server [R9, T18, T19]', 
     expect(first.grants('refresh_token')).toBe(1);
   });
 
+  test('and the old one is gone for good: the token that has ended leads to the new one', async () => {
+    const stage = await oauthStage({ server: { tokens: { expires_in: 1 } } });
+    await stage.signIn();
+    const other = await stage.addServer();
+    stage.remote.protection.authorizationServers = [other.issuer];
+    stage.remote.protection.isValid = other.isValid;
+    await stage.server.stop();
+    const bridge = await stage.connect();
+    expect((await callEcho(bridge)).result).toEqual(echoed);
+    expect(stage.windows).toBe(2);
+    expect(storedConnections(stage)[0]?.issuer).toBe(other.issuer);
+  });
+
   test('while the token is only old: the refresh goes to where the token is from', async () => {
     const stage = await oauthStage({ server: { tokens: { expires_in: 1 } } });
     await stage.signIn();

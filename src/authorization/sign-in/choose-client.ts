@@ -4,7 +4,7 @@ import { parseRegistrationRecord } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import type { OAuthHttp } from '../../platform/oauth-http.ts';
-import type { CallbackHost } from '../../settings.ts';
+import type { CallbackHost, SignInSettings } from '../../settings.ts';
 import type { CallbackServer } from '../browser/callback-server.ts';
 import type { AuthorizationServerMetadata } from '../metadata.ts';
 import { chooseAuthMethod, isAlive, RegistrationRefused, register } from '../registration.ts';
@@ -52,26 +52,31 @@ export async function chooseClient(
   const { signIn } = task;
   const host = signIn.callback.host ?? '127.0.0.1';
   const port = signIn.callback.port ?? 0;
-  if (signIn.clientId !== undefined) {
-    const secret = signIn.clientSecret;
-    const client: ClientIdentity = {
-      id: signIn.clientId,
-      source: 'configured',
-      authMethod: secret === undefined ? 'none' : chooseAuthMethod(server.tokenEndpointAuthMethods, true),
-      ...(secret !== undefined && { secret }),
-    };
+  const client = givenClient(signIn, server);
+  if (client?.source === 'configured')
     return { client, callback: bound ?? (await listen(host, port)), isCached: false };
-  }
-  if (signIn.clientMetadataUrl !== undefined && server.takesMetadataDocuments && !renews) {
-    const client: ClientIdentity = {
-      id: signIn.clientMetadataUrl,
-      source: 'metadata-document',
-      authMethod: 'none',
-    };
+  if (client && !renews) {
     const ports = port === 0 ? [...DOCUMENT_PORTS, 0] : [port];
     return { client, callback: bound ?? (await listenOnFirst(listen, host, ports)), isCached: false };
   }
   return registeredClient(choice, renews, bound);
+}
+
+/** The client that the user has named, registered beforehand or by a metadata document; undefined where there is none. */
+export function givenClient(
+  { clientId, clientSecret: secret, clientMetadataUrl }: SignInSettings,
+  server: AuthorizationServerMetadata,
+): ClientIdentity | undefined {
+  if (clientId !== undefined)
+    return {
+      id: clientId,
+      source: 'configured',
+      authMethod: secret === undefined ? 'none' : chooseAuthMethod(server.tokenEndpointAuthMethods, true),
+      ...(secret !== undefined && { secret }),
+    };
+  return clientMetadataUrl !== undefined && server.takesMetadataDocuments
+    ? { id: clientMetadataUrl, source: 'metadata-document', authMethod: 'none' }
+    : undefined;
 }
 
 async function registeredClient(
@@ -113,11 +118,11 @@ async function registeredClient(
   try {
     record = await registerFor(callback);
   } catch (error) {
-    // Some refuse the address and take the name (RFC 8252 section 8.3 has it the other way round).
-    const mayBeNamed =
-      host === undefined && !bound && error instanceof RegistrationRefused && error.isAboutRedirect;
     await callback.close();
-    if (!mayBeNamed) throw error;
+    if (!(error instanceof RegistrationRefused)) throw error;
+    if (server.isAssumed && !error.code) throw offersNoSignIn(task);
+    // Some refuse the address and take the name (RFC 8252 section 8.3 has it the other way round).
+    if (host !== undefined || bound || !error.isAboutRedirect) throw error;
     callback = await listen('localhost', port ?? 0);
     try {
       record = await registerFor(callback);
@@ -149,4 +154,14 @@ async function listenOnFirst(
     }
   }
   throw fault ?? new DrawbridgeError('sign-in-refused', 'No port is free for the redirect.');
+}
+
+/** It wants something, and nothing tells that this is OAuth: neither metadata nor an answer where MCP 2025-03-26 has it. */
+function offersNoSignIn({ server }: SignInTask): DrawbridgeError {
+  const { origin, pathname, host } = new URL(server);
+  return new DrawbridgeError(
+    'unauthorized',
+    `${host} wants an API key or a token, and offers no sign-in to get one; pass it with --header or --token-command.`,
+    { status: 401, url: origin + pathname },
+  );
 }

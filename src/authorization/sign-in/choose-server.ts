@@ -66,8 +66,16 @@ function check(
   const { host } = new URL(metadata.issuer);
   const provider = providerOf(metadata.issuer);
   const methods = metadata.codeChallengeMethods;
-  // Without any metadata there is nothing that could list it (MCP 2025-11-25, Authorization Code Protection).
-  if (!metadata.isAssumed && !methods?.includes('S256') && !signIn.allowMissingPkce) {
+  if (signIn.deviceCode && metadata.deviceAuthorizationEndpoint === undefined) {
+    throw new DrawbridgeError(
+      'sign-in-refused',
+      `${host} offers no sign-in by device code; leave out --device-code, and without a browser give --no-browser.`,
+    );
+  }
+  // Without any metadata there is nothing that could list it (MCP 2025-11-25, Authorization Code Protection). With a
+  // device code there is no redirect that PKCE would protect (RFC 8628).
+  const needsPkce = !metadata.isAssumed && !signIn.deviceCode;
+  if (needsPkce && !methods?.includes('S256') && !signIn.allowMissingPkce) {
     const hint = provider?.pkceUnlisted
       ? `${provider.name} does it all the same: give --allow-missing-pkce.`
       : 'if you know that it does it all the same, give --allow-missing-pkce.';

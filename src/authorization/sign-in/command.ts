@@ -1,8 +1,14 @@
 import { isLoopback } from '../../platform/url-policy.ts';
 import type { Settings } from '../../settings.ts';
 
-/** The command that signs in from a terminal with the same connection's settings; no secret is in it. */
-export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>): string {
+export type LoginWay = '--with-token' | '--no-browser' | '--device-code';
+
+/**
+ * The command that signs in from a terminal with the same connection's settings; no secret is in it.
+ *
+ * @param way how, where the settings do not say it
+ */
+export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>, way?: LoginWay): string {
   // A query may hold a key; whoever knows it will put it back.
   const words = [
     'npx',
@@ -18,14 +24,19 @@ export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>):
   const addFlag = (name: string, isSet: boolean): void => {
     if (isSet) words.push(`--${name}`);
   };
-  add('client-id', signIn.clientId);
-  add('client-metadata-url', signIn.clientMetadataUrl);
-  add('issuer', signIn.issuer);
-  add('scope', signIn.scope);
-  add('resource', signIn.resource ?? undefined);
-  addFlag('no-resource', signIn.resource === null);
-  addFlag('allow-missing-pkce', signIn.allowMissingPkce);
+  // A token that is there already has to do with none of these.
+  if (way !== '--with-token') {
+    add('client-id', signIn.clientId);
+    add('client-metadata-url', signIn.clientMetadataUrl);
+    add('issuer', signIn.issuer);
+    add('scope', signIn.scope);
+    add('resource', signIn.resource ?? undefined);
+    addFlag('no-resource', signIn.resource === null);
+    addFlag('allow-missing-pkce', signIn.allowMissingPkce);
+    addFlag('device-code', way === undefined && signIn.deviceCode);
+  }
   addFlag('allow-http', url.protocol === 'http:' && !isLoopback(url));
+  if (way !== undefined) words.push(way);
   return words.map(quote).join(' ');
 }
 

@@ -13,10 +13,7 @@ import {
   exchangeCode,
   processAuthorizationResponse,
 } from '../grants/authorization-code.ts';
-import { IssuerMemory, type Refusals } from '../issuer-memory.ts';
-import { invalidTargetError, omitsResource, providerOf } from '../providers.ts';
-import { canonicalResource } from '../resource.ts';
-import { selectScope } from '../scopes.ts';
+import { IssuerMemory } from '../issuer-memory.ts';
 import { saveSignIn } from '../stored-credentials.ts';
 import { OAuthError } from '../token-endpoint.ts';
 import { SignInAttempts } from './attempts.ts';
@@ -25,10 +22,9 @@ import { type ChosenServer, chooseServer } from './choose-server.ts';
 import { pageReason } from './page-reason.ts';
 import { isForgotten } from './preflight.ts';
 import type { SignInTask } from './task.ts';
+import { SignInTerms } from './terms.ts';
 
 const STORE_CHECK = 1_000;
-/** What can be repaired by another round through the same browser tab is repaired so often at the most. */
-const MAX_ROUNDS = 3;
 
 export interface SignInOptions {
   task: SignInTask;
@@ -51,6 +47,8 @@ export interface SignInControls {
   paste(url: string): Promise<CallbackReply>;
   /** Opens a window, though at first none was to be opened. */
   openWindow(): Promise<void>;
+  /** The port of the loopback that is listened on. */
+  readonly port: number;
 }
 
 /**
@@ -76,14 +74,12 @@ class SignInFlow {
   readonly #attempts: SignInAttempts;
   readonly #startedAt = Date.now();
   #chosen!: ChosenServer;
-  #memory!: IssuerMemory;
-  #refusals!: Refusals;
+  #terms!: SignInTerms;
   #client!: ChosenClient;
   #request!: AuthorizationRequest;
   /** The answer to the present request has come; a second one is none. */
   #isAnswered = false;
   #isPresented = false;
-  #rounds = 1;
   readonly #finished: Promise<ConnectionRecord>;
   #finish!: (record: ConnectionRecord) => void;
   #fail!: (error: DrawbridgeError) => void;
@@ -154,8 +150,8 @@ class SignInFlow {
     const known = findConnections(store, task.server, task.signIn.profile);
     this.#chosen = await chooseServer(task, this.#http, known);
     const { issuer } = this.#chosen.authorizationServer;
-    this.#memory = new IssuerMemory(store, issuer, task.server);
-    this.#refusals = this.#memory.read();
+    const memory = new IssuerMemory(store, issuer, task.server);
+    this.#terms = new SignInTerms(task, this.#chosen, memory, this.#options.log);
     await this.#chooseClient(false);
     await this.#build();
     if (
@@ -175,7 +171,7 @@ class SignInFlow {
         store,
         http: this.#http,
         server: this.#chosen.authorizationServer,
-        scope: this.#scope(),
+        scope: this.#terms.scope,
         listen: (host, port) =>
           CallbackServer.listen({
             host,
@@ -192,21 +188,17 @@ class SignInFlow {
   /** Builds the request; where it is pushed, what is refused of it is mended at once. */
   async #build(): Promise<void> {
     const { authorizationServer } = this.#chosen;
-    const extra = {
-      ...providerOf(authorizationServer.issuer)?.authorizeParams,
-      ...this.#options.task.signIn.authorizeParams,
-    };
     for (;;) {
       const { client, callback } = this.#client;
       const request = {
         server: authorizationServer,
         client,
         redirectUri: callback.redirectUri,
-        scope: this.#scope(),
-        resource: this.#resource(),
+        scope: this.#terms.scope,
+        resource: this.#terms.resource,
       };
       try {
-        this.#request = await buildAuthorizationRequest(this.#http, request, extra);
+        this.#request = await buildAuthorizationRequest(this.#http, request, this.#terms.extra);
         break;
       } catch (error) {
         if (!(error instanceof OAuthError) || error.isPassing) throw error;
@@ -218,40 +210,14 @@ class SignInFlow {
     this.#isAnswered = false;
   }
 
-  #scope(): string | undefined {
-    const { signIn, challenge } = this.#options.task;
-    const wanted = this.#wantedScope();
-    if (signIn.scope !== undefined || wanted !== this.#refusals.scope) return wanted;
-    return challenge.scope === wanted ? undefined : challenge.scope;
-  }
-
-  /** As if nothing of it had ever been refused. */
-  #wantedScope(): string | undefined {
-    const { signIn, challenge, earlierScope } = this.#options.task;
-    const { authorizationServer, resource } = this.#chosen;
-    return selectScope({
-      explicit: signIn.scope,
-      challenge: challenge.scope,
-      resource: resource?.scopes,
-      earlier: earlierScope,
-      authorizationServer: authorizationServer.scopes,
-    });
-  }
-
-  #resource(): string | null {
-    const { signIn } = this.#options.task;
-    if (signIn.resource !== undefined) return signIn.resource;
-    const resource = this.#chosen.resource?.resource ?? canonicalResource(this.#server);
-    const isLeftOut =
-      this.#refusals.resource ||
-      omitsResource(providerOf(this.#chosen.authorizationServer.issuer), this.#scope());
-    return isLeftOut ? null : resource;
-  }
-
   async #present(): Promise<void> {
     const { task, onLink, onReady } = this.#options;
     const { url } = this.#request;
-    onReady?.({ paste: (pasted) => this.#paste(pasted), openWindow: () => this.#openWindow() });
+    onReady?.({
+      paste: (pasted) => this.#paste(pasted),
+      openWindow: () => this.#openWindow(),
+      port: this.#client.callback.port,
+    });
     onLink(url, task.opensWindow && this.#mayOpenWindow);
     if (task.opensWindow) await this.#openWindow();
   }
@@ -314,28 +280,9 @@ class SignInFlow {
 
   /** Leaves out or makes anew what was refused; once for each. @returns whether asking again makes sense */
   async #mend(code: string, description: string): Promise<boolean> {
-    const { signIn } = this.#options.task;
-    const scope = this.#scope();
-    if (this.#rounds >= MAX_ROUNDS) return false;
-    if (invalidTargetError(code, description) && this.#resource() !== null && signIn.resource === undefined) {
-      this.#refusals = { ...this.#refusals, resource: true };
-    } else if (
-      code === 'invalid_scope' &&
-      scope !== undefined &&
-      // Else it is what was left after an earlier refusal.
-      scope === this.#wantedScope() &&
-      signIn.scope === undefined
-    ) {
-      this.#refusals = { ...this.#refusals, scope };
-    } else {
-      return /^(invalid|unauthorized)_client$/.test(code) && this.#renewClient();
-    }
-    this.#rounds++;
-    await this.#memory.remember(this.#refusals);
-    this.#options.log.info('the authorization server refused a part, asking again', {
-      error: displayText(code, 64),
-    });
-    return true;
+    if (!this.#terms.mayChange) return false;
+    if (await this.#terms.leaveOut(code, description)) return true;
+    return /^(invalid|unauthorized)_client$/.test(code) && this.#renewClient();
   }
 
   /** @returns whether there is another client than the one that was kept */

@@ -42,6 +42,7 @@ export function signInSettings(more: Partial<SignInSettings> = {}): SignInSettin
     timeout: 300_000,
     initializeWait: 3000,
     browser: true,
+    deviceCode: false,
     ...more,
   };
 }
