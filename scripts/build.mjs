@@ -18,6 +18,16 @@ const bundle = await rolldown({
   resolve: { alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' } },
   transform: { target: 'node20', define: { __VERSION__: JSON.stringify(version) } },
   checks: { eval: false },
+  plugins: [
+    {
+      // It would start commands that are programs of their own, which there are none of; loading it costs 2 ms.
+      name: 'commander-without-child-process',
+      transform: (code, id) =>
+        /\/node_modules\/commander\/lib\/command\.js$/.test(id.replaceAll('\\', '/'))
+          ? code.replace("require('node:child_process')", '{}')
+          : undefined,
+    },
+  ],
 });
 const { output } = await bundle.write({
   dir: `${root}dist`,
@@ -30,6 +40,11 @@ const { output } = await bundle.write({
   codeSplitting: {
     includeDependenciesRecursively: false,
     groups: [
+      // Of what a start needs, the parts that most of the rest needs too: the bundler would make a file of each.
+      {
+        name: 'common',
+        test: /\/src\/(errors|jsonrpc|json-text|byte-text|large-json|platform\/sleep|remote\/(body|http-answer|message-reader|refusal|request-headers|retry))\.ts/,
+      },
       // What writes into the configurations of clients, but for the declaration of its commands.
       {
         name: 'clients',
@@ -38,7 +53,13 @@ const { output } = await bundle.write({
       // What a signed-in start needs beside the main file is one file to read; what a sign-in needs is another.
       {
         name: 'oauth',
-        test: /\/src\/(credentials\/(?!(ids|presence|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(oauth-authorizer|challenge|scopes|step-ups|stored-credentials|token-age|sign-in\/(attempts|command|pending-sign-in|task))\.ts|platform\/child-environment\.ts)/,
+        test: /\/src\/(credentials\/(?!(ids|presence|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(oauth-authorizer|credential-in-use|personal-token|challenge|scopes|step-ups|stored-credentials|token-age|sign-in\/(attempts|command|pending-sign-in|task))\.ts|platform\/child-environment\.ts)/,
+      },
+      { name: 'status', test: /\/src\/cli\/stored\/(status[a-z-]*|kept-store|times)\.ts/ },
+      // What `logout` needs besides, before there is something to revoke.
+      {
+        name: 'logout',
+        test: /\/src\/(cli\/stored\/logout(-text)?|authorization\/(sign-out|issuer-memory))\.ts/,
       },
       {
         name: 'sign-in',

@@ -8,6 +8,9 @@ async function main(argv: string[]): Promise<number> {
   process.umask(0o077);
   const bridge = parseBridgeArguments(argv);
   if (bridge) return runBridge(buildSettings(bridge.url, bridge.values, process.env));
+  const { runFastCommand } = await import('./cli/fast-commands.ts');
+  const exitCode = await runFastCommand(argv);
+  if (exitCode !== undefined) return exitCode;
   const { runCommand } = await import('./cli/program.ts');
   return runCommand(argv);
 }

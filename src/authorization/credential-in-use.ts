@@ -21,6 +21,8 @@ export class CredentialInUse {
   wasAccepted = false;
   /** The refresh token that goes with it gives no other. */
   isEnded = false;
+  /** It is, or was before it went from the store, a personal access token. */
+  isPersonal = false;
   /** The issuer that the server names in place of the one of our credentials. */
   movedTo: string | undefined;
   /** The latest sign-in that was in the store when it was last read, epoch milliseconds. */
@@ -49,8 +51,10 @@ export class CredentialInUse {
     this.knownUntil = all[0]?.record.signedInAt ?? 0;
     const latest = all.find(
       ({ record }) =>
-        (clientId === undefined || record.client.id === clientId) &&
-        (issuer === undefined || record.issuer === issuer),
+        // Whoever stores a token wants it used, whichever client and issuer a sign-in would take.
+        record.personalToken ||
+        ((clientId === undefined || record.client.id === clientId) &&
+          (issuer === undefined || record.issuer === issuer)),
     );
     this.#stamp = latest && this.#store.stamp('connection', latest.id);
     const before = this.value;
@@ -83,7 +87,9 @@ export class CredentialInUse {
     if (now - this.#lookedAt < LOOK_EVERY || !this.current) return;
     this.#lookedAt = now;
     try {
-      if (this.#store.stamp('connection', this.current.id) !== this.#stamp) this.load();
+      const stamp = this.#store.stamp('connection', this.current.id);
+      // A record may have gone before its stamp was taken: what is not there is never in use.
+      if (stamp === undefined || stamp !== this.#stamp) this.load();
     } catch (error) {
       this.#tell(error);
     }
@@ -113,6 +119,7 @@ export class CredentialInUse {
     this.wasAccepted = false;
     this.isEnded = false;
     if (!stored) return;
+    this.isPersonal = stored.record.personalToken === true;
     const { accessToken, refreshToken, client } = stored.record;
     for (const secret of [accessToken, refreshToken, client.secret]) if (secret) this.#log.protect(secret);
   }

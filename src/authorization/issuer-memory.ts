@@ -34,6 +34,10 @@ export class IssuerMemory {
     };
   }
 
+  async forget(): Promise<void> {
+    await this.#store.delete('issuer', this.#id);
+  }
+
   async remember(refusals: Refusals): Promise<void> {
     await put(this.#store, 'issuer', this.#id, { schema: 1, at: Date.now(), ...refusals });
   }

@@ -8,6 +8,7 @@ import type { Settings } from '../settings.ts';
 import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
 import { type BearerChallenge, bearerChallenge } from './challenge.ts';
 import { CredentialInUse } from './credential-in-use.ts';
+import { personalTokenRefused } from './personal-token.ts';
 import type { Renewal } from './renewal.ts';
 import { covers, unite } from './scopes.ts';
 import { SignInAttempts } from './sign-in/attempts.ts';
@@ -100,6 +101,7 @@ export class OAuthAuthorizer implements Authorizer {
     if (status === 403) {
       if (said.error !== 'insufficient_scope' || used === undefined) return error;
       if (used !== this.#inUse.value) return undefined;
+      if (this.#inUse.isPersonal) return insufficient(this.#settings.url, said.scope, error);
       return mayAskUser ? this.#stepUp(said, error) : error;
     }
     if (used !== this.#inUse.value && this.#inUse.value !== undefined) return undefined;
@@ -202,6 +204,7 @@ export class OAuthAuthorizer implements Authorizer {
       const renewal = await this.#renewal();
       if (inUse.load() && inUse.value !== used) return 'renewed';
       const { current } = inUse;
+      if (inUse.isPersonal) return personalTokenRefused(this.#settings, current?.record, inUse.wasAccepted);
       if (!current) return (await renewal.adopt(metadataUrl)) && inUse.load() ? 'renewed' : 'sign-in';
       if (used === undefined) return 'sign-in';
       if (await this.#hasMoved(metadataUrl, current))
@@ -291,7 +294,7 @@ export class OAuthAuthorizer implements Authorizer {
       challenge: this.#challenge,
       earlierScope,
       replaces,
-      opensWindow: signIn.browser && !this.clientOpensLinks,
+      opensWindow: signIn.browser && !signIn.deviceCode && !this.clientOpensLinks,
       isRequested: false,
     });
     const pending = new PendingSignIn({

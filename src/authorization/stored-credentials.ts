@@ -48,20 +48,64 @@ export async function saveSignIn(
     // What was granted is what was asked for, where nothing else is said (RFC 6749 section 5.1).
     ...((tokens.scope ?? request.scope) !== undefined && { scope: tokens.scope ?? request.scope }),
   };
-  const lock = await store.lock(recordLock(connectionId(server, signIn.profile)), LOCK_PATIENCE);
+  await replace(store, record, (old) => old.issuer === record.issuer || old.personalToken === true);
+  return record;
+}
+
+/**
+ * Stores a personal access token, which nothing renews; bridges use it from then on. What a sign-in has given is kept.
+ *
+ * @param server the MCP endpoint
+ * @param expiresAt what the token itself says, epoch milliseconds
+ * @throws DrawbridgeError `credential-store`
+ */
+export async function savePersonalToken(
+  store: CredentialStore,
+  server: URL,
+  profile: string,
+  accessToken: string,
+  expiresAt: number | undefined,
+): Promise<ConnectionRecord> {
+  const now = Date.now();
+  const [latest] = findConnections(store, server.href, profile);
+  const record: ConnectionRecord = {
+    schema: 1,
+    server: server.href,
+    profile,
+    issuer: server.origin,
+    resource: null,
+    client: { id: 'personal-access-token', source: 'configured', authMethod: 'none' },
+    tokenEndpoint: '',
+    tokenType: 'Bearer',
+    accessToken,
+    signedInAt: Math.max(now, (latest?.record.signedInAt ?? 0) + 1),
+    obtainedAt: now,
+    personalToken: true,
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+  await replace(store, record, () => false);
+  return record;
+}
+
+/** Stores the record, and deletes those others of its connection that are not to be kept beside it. */
+async function replace(
+  store: CredentialStore,
+  record: ConnectionRecord,
+  isReplaced: (old: ConnectionRecord) => boolean,
+): Promise<void> {
+  const { server, profile } = record;
+  const lock = await store.lock(recordLock(connectionId(server, profile)), LOCK_PATIENCE);
   if (!lock)
     throw new DrawbridgeError('credential-store', 'Another process holds the credentials; try again.');
   try {
     const id = connectionFileId(record);
     await put(store, 'connection', id, record);
-    for (const old of findConnections(store, server, signIn.profile)) {
-      if (old.id !== id && (old.record.issuer === record.issuer || old.record.personalToken))
-        await store.delete('connection', old.id);
+    for (const old of findConnections(store, server, profile)) {
+      if (old.id !== id && isReplaced(old.record)) await store.delete('connection', old.id);
     }
   } finally {
     await lock.release();
   }
-  return record;
 }
 
 /** Writes a record whatever generation it replaces: the last word counts. */

@@ -15,6 +15,8 @@ export class TokenCommand extends FixedCredentials {
   readonly #log: Logger;
   #current: Promise<string> | undefined;
   #value: string | undefined;
+  /** It was fetched because the last one was refused, and has not been accepted yet. */
+  #isUntried = false;
   readonly #closed = new AbortController();
 
   /** @param command the program and its arguments */
@@ -29,10 +31,22 @@ export class TokenCommand extends FixedCredentials {
     return this.#value ?? this.#run();
   }
 
+  override accepted(used: string | undefined): void {
+    if (used === this.#value) this.#isUntried = false;
+  }
+
   override async challenged({ status, used, error }: Challenge): Promise<DrawbridgeError | undefined> {
     if (status !== 401) return error;
-    if (this.#value === used) this.#value = undefined;
-    return (await this.credential()) === used ? error : undefined;
+    // One run anew for each refusal: what that gives and is refused as well is no reason for a third [108].
+    const isPointless = used === this.#value && this.#isUntried;
+    if (used === this.#value) this.#value = undefined;
+    if (isPointless) {
+      this.#isUntried = false;
+      return error;
+    }
+    const value = await this.credential();
+    this.#isUntried = value !== used;
+    return value === used ? error : undefined;
   }
 
   /** Ends the command where it still runs. */

@@ -93,11 +93,11 @@ export function postForm(
 function withoutSecrets(
   { status, json }: OAuthAnswer,
   { secret }: ClientIdentity,
-  { code, code_verifier, refresh_token }: Readonly<Record<string, string>>,
+  { code, code_verifier, refresh_token, device_code }: Readonly<Record<string, string>>,
 ): Pick<OAuthAnswer, 'status' | 'json'> {
   const description = json?.error_description;
   if (typeof description !== 'string') return { status, json };
-  const clean = [code, code_verifier, refresh_token, secret].reduce<string>(
+  const clean = [code, code_verifier, refresh_token, device_code, secret].reduce<string>(
     (text, value) => (value ? text.replaceAll(value, '…') : text),
     description,
   );

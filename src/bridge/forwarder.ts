@@ -152,7 +152,7 @@ export class Forwarder {
 type Refusal = Exclude<Outcome, { kind: 'done' }>;
 
 /** 400, 404 or 405 that is not a modern server's refusal (MCP 2026-07-28, Backward Compatibility with HTTP+SSE). */
-function suggestsOlderTransport(outcome: Refusal): boolean {
+export function suggestsOlderTransport(outcome: Refusal): boolean {
   if (outcome.kind !== 'failed') return false;
   const { status } = outcome.error.details;
   return (status === 400 || status === 404 || status === 405) && !isModernError(outcome.answer);

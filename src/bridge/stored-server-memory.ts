@@ -40,6 +40,10 @@ export class StoredServerMemory implements ServerMemory {
     );
   }
 
+  async forget(): Promise<void> {
+    await this.#store.delete('memory', this.#id);
+  }
+
   async #write(result: RememberedServer): Promise<void> {
     const generation = this.#store.read('memory', this.#id)?.generation ?? 0;
     // Another bridge of this server may be quicker; it has heard the same.

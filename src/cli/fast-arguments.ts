@@ -12,6 +12,9 @@ type ParserOptions = Record<string, { type: 'string' | 'boolean'; multiple?: boo
 export function parseBridgeArguments(
   argv: readonly string[],
 ): { url: string; values: OptionValues } | undefined {
+  // A command, or nothing that could be started.
+  if (/^[a-z-]+$/.test(argv[0] ?? '') && !argv[0]?.startsWith('-')) return undefined;
+  if (!argv.some((word) => word.includes('://'))) return undefined;
   const parserOptions: ParserOptions = {};
   for (const { name, value, repeatable } of options) {
     parserOptions[name] = { type: value ? 'string' : 'boolean', multiple: repeatable ?? false };

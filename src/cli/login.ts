@@ -1,16 +1,29 @@
-import { createInterface } from 'node:readline';
-import { runSignIn } from '../authorization/sign-in/run-sign-in.ts';
+import { existsSync } from 'node:fs';
+import { release } from 'node:os';
+import { loginCommand } from '../authorization/sign-in/command.ts';
 import { createTask, SIGN_IN_GATE } from '../authorization/sign-in/task.ts';
 import { connectionId } from '../credentials/ids.ts';
 import { openStore } from '../credentials/open-store.ts';
 import type { ConnectionRecord } from '../credentials/record.ts';
-import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
+import type { CredentialStore } from '../credentials/store.ts';
+import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
 import { stateFolder } from '../platform/paths.ts';
 import type { Settings } from '../settings.ts';
 import { type Asked, askForChallenge } from './ask-for-challenge.ts';
 import { createLogger } from './create-logger.ts';
+import { type Interactivity, judgeSurroundings } from './login/interactivity.ts';
+import { Terminal } from './login/terminal.ts';
+import { granted, grantedDocument } from './login/texts.ts';
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+export interface LoginOptions {
+  /** Takes a personal access token from stdin in place of a sign-in. */
+  withToken?: boolean;
+  /** What was granted is printed as a document, and nothing else on stdout. */
+  json?: boolean;
+}
 
 /**
  * `login`: signs in now, in this process, and stores the credentials; a sign-in that was there is replaced.
@@ -18,107 +31,148 @@ const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
  * @returns the exit code
  * @throws DrawbridgeError with what went wrong
  */
-export async function runLogin(settings: Settings): Promise<number> {
-  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+export async function runLogin(settings: Settings, options: LoginOptions = {}): Promise<number> {
   const log = createLogger(settings.log);
   const folder = await stateFolder(process.env);
   const abort = new AbortController();
   let exitCode = 0;
-  for (const [signal, code] of Object.entries(signals))
-    process.once(signal, () => {
-      exitCode = code;
-      abort.abort(new DrawbridgeError('shutting-down', 'The sign-in was ended.'));
-    });
+  const end = (code: number): void => {
+    exitCode = code;
+    abort.abort(new DrawbridgeError('shutting-down', 'The sign-in was ended.'));
+  };
+  for (const [signal, code] of Object.entries(signals)) process.once(signal, () => end(code));
+  const terminal = new Terminal(() => end(signals.SIGINT));
 
   try {
-    refuseOtherCredentials(settings);
-    if (settings.store.choice === 'memory')
-      throw new DrawbridgeError('usage', '--store memory keeps nothing that "login" could store.');
-    const { store } = await openStore(settings.store, folder, { log, mayPrompt: true });
-    say(`Signing in to ${settings.url.host} …`);
-    const asked = await askForChallenge(settings, abort.signal);
-    const gate = await store.lock(SIGN_IN_GATE, 0);
-    const connection = connectionId(settings.url.href, settings.signIn.profile);
-    const task = createTask(settings, folder, {
-      challenge: asked.challenge,
-      earlierScope: undefined,
-      replaces: 0,
-      opensWindow: settings.signIn.browser,
-      isRequested: true,
-    });
-    const record = await runSignIn({
-      task,
-      store,
-      env: process.env,
-      log,
-      signal: abort.signal,
-      onLink: (url, opening) => {
-        gate?.announce({ connection, link: url, windowOpened: opening });
-        say(opening ? 'Opening your browser. If nothing opens, open this page yourself:' : 'Open this page:');
-        process.stdout.write(`${url}\n`);
-      },
-      onNoWindow: (_url, why) => say(`No browser could be opened: ${why}.`),
-      ...(!settings.signIn.browser && { onReady: ({ paste }) => takePasted(paste, say) }),
-    })
-      .catch((error: unknown) => {
-        throw explained(asDrawbridgeError(error), settings.url, asked);
-      })
-      .finally(() => gate?.release());
-    say(granted(record));
+    const interactivity = judge();
+    refuse(settings, options, interactivity);
+    const open = async (): Promise<CredentialStore> =>
+      (await openStore(settings.store, folder, { log, mayPrompt: true })).store;
+    const login = { settings, options, folder, log, signal: abort.signal, interactivity, terminal };
+    const record = options.withToken
+      ? await takeToken(login, open, () => end(signals.SIGINT))
+      : await signIn(login, await open());
+    terminal.close();
+    terminal.say(granted(record, Date.now()));
+    if (options.json) terminal.print(JSON.stringify(grantedDocument(record), null, 2));
     return 0;
   } catch (error) {
     if (exitCode === 0) throw error;
     return exitCode;
   } finally {
+    terminal.close();
     await log.flush();
   }
 }
 
-/** With credentials of the user's own a bridge would never use what the sign-in gives. */
-function refuseOtherCredentials({ headers, tokenCommand }: Settings): void {
+interface Login {
+  settings: Settings;
+  options: LoginOptions;
+  folder: string;
+  log: Logger;
+  signal: AbortSignal;
+  interactivity: Interactivity;
+  terminal: Terminal;
+}
+
+async function takeToken(
+  { settings, log, signal, terminal }: Login,
+  open: () => Promise<CredentialStore>,
+  onInterrupt: () => void,
+): Promise<ConnectionRecord> {
+  const { readToken } = await import('./login/read-token.ts');
+  const token = await readToken(
+    process.stdin,
+    (text) => process.stderr.write(text),
+    onInterrupt,
+    signal,
+    settings.signIn.timeout,
+  );
+  log.protect(token);
+  const { storeToken } = await import('./login/with-token.ts');
+  return storeToken(settings, await open(), token, (text) => terminal.say(text), signal);
+}
+
+async function signIn(
+  { settings, options, folder, log, signal, interactivity, terminal }: Login,
+  store: CredentialStore,
+): Promise<ConnectionRecord> {
+  const { url, signIn } = settings;
+  terminal.say(`Signing in to ${url.host} …`);
+  const asked = await askForChallenge(settings, signal);
+  const gate = await store.lock(SIGN_IN_GATE, 0);
+  const connection = connectionId(url.href, signIn.profile);
+  const task = createTask(settings, folder, {
+    challenge: asked.challenge,
+    earlierScope: undefined,
+    replaces: 0,
+    opensWindow: signIn.browser && interactivity.noBrowser === undefined,
+    isRequested: true,
+  });
+  const stage = {
+    task,
+    store,
+    log,
+    signal,
+    interactivity,
+    terminal,
+    printLink: (link: string) => (options.json ? terminal.say(link) : terminal.print(link)),
+    announce: (link: string, windowOpened: boolean) => gate?.announce({ connection, link, windowOpened }),
+  };
+  try {
+    if (signIn.deviceCode) return await (await import('./login/by-device-code.ts')).loginByDeviceCode(stage);
+    return await (await import('./login/by-browser.ts')).loginByBrowser(stage);
+  } catch (error) {
+    throw explained(asDrawbridgeError(error), url, asked);
+  } finally {
+    await gate?.release();
+  }
+}
+
+function judge(): Interactivity {
+  return judgeSurroundings({
+    platform: process.platform,
+    release: release(),
+    env: process.env,
+    isStdinTerminal: process.stdin.isTTY === true,
+    isStderrTerminal: process.stderr.isTTY === true,
+    exists: existsSync,
+  });
+}
+
+/** @throws DrawbridgeError where it can't come to anything */
+function refuse(settings: Settings, { withToken }: LoginOptions, interactivity: Interactivity): void {
+  const { headers, tokenCommand, signIn, store } = settings;
   const hasHeader = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
-  if (!hasHeader && !tokenCommand) return;
-  const option = hasHeader ? 'an Authorization header' : '--token-command';
+  // With credentials of the user's own a bridge would never use what the sign-in gives.
+  if (hasHeader || tokenCommand) {
+    const option = hasHeader ? 'an Authorization header' : '--token-command';
+    throw new DrawbridgeError(
+      'usage',
+      `With ${option} there is nothing to sign in to; leave it out to sign in.`,
+    );
+  }
+  if (withToken && signIn.deviceCode)
+    throw new DrawbridgeError('usage', '--with-token and --device-code are two ways; give one of them.');
+  if (store.choice === 'memory')
+    throw new DrawbridgeError('usage', '--store memory keeps nothing that "login" could store.');
+  const { isAttended, noBrowser } = interactivity;
+  if (withToken || signIn.deviceCode || !signIn.browser || isAttended || noBrowser === undefined) return;
   throw new DrawbridgeError(
-    'usage',
-    `With ${option} there is nothing to sign in to; leave it out to sign in.`,
+    'sign-in-needed',
+    `Nobody is at a terminal, and no browser can be opened: ${noBrowser}. In a terminal, run: ${loginCommand(settings, '--no-browser')}`,
   );
 }
 
 /** Where the server had not asked for a sign-in, that may be why there was none. */
 function explained(failure: DrawbridgeError, { host }: URL, { status }: Asked): DrawbridgeError {
-  if (status === 401 || failure.exitCode !== 3) return failure;
+  // That it offers none is known by now.
+  const offersNone = failure.reason === 'unauthorized';
+  if (status === 401 || !(failure.exitCode === 3 || offersNone)) return failure;
   const why = status < 400 ? 'it may need none' : 'it may be out of order, or the URL be wrong';
   return new DrawbridgeError(
-    failure.reason,
-    `${failure.message} ${host} had not asked for a sign-in (HTTP ${status}): ${why}.`,
+    offersNone ? 'authorization-server' : failure.reason,
+    `${offersNone ? '' : `${failure.message} `}${host} had not asked for a sign-in (HTTP ${status}): ${why}.`,
     failure.details,
   );
-}
-
-/** Where the browser is on another machine, the address that it ends at is pasted here. */
-function takePasted(paste: (url: string) => Promise<{ kind: string }>, say: (text: string) => void): void {
-  say(
-    'When the browser has come to an address that it can not open (http://127.0.0.1:…), paste that address here.\n' +
-      'Paste only what comes of a sign-in that you have begun yourself; never for somebody who asks you to.',
-  );
-  createInterface({ input: process.stdin }).on('line', (line) => {
-    if (line.trim() === '') return;
-    void paste(line).then(({ kind }) => {
-      if (kind === 'ignored') say('That is not the answer to this sign-in; please paste the whole address.');
-    });
-  });
-}
-
-function granted({ server, issuer, scope, expiresAt, refreshToken }: ConnectionRecord): string {
-  const minutes = expiresAt === undefined ? undefined : Math.round((expiresAt - Date.now()) / 60_000);
-  const life = minutes === undefined ? 'it does not expire by itself' : `it is valid for ${minutes} min`;
-  return [
-    `Signed in to ${new URL(server).host} through ${new URL(issuer).host}.`,
-    `Scopes: ${scope ? displayText(scope, 500) : 'the default ones'}. Access token: ${life}; ${
-      refreshToken === undefined
-        ? 'it can not be renewed, so you will be asked again'
-        : 'it is renewed by itself'
-    }.`,
-  ].join('\n');
 }

@@ -1,33 +1,14 @@
 import { Command, CommanderError, Option } from 'commander';
-import { DrawbridgeError } from '../errors.ts';
+import { DrawbridgeError, displayText } from '../errors.ts';
 import { version } from '../version.ts';
 import { buildSettings } from './build-settings.ts';
 import { addClientCommands } from './clients/commands.ts';
-import { environmentName, type OptionDefinition, type OptionValues, options } from './options.ts';
+import { addCompletionCommand } from './completion/commands.ts';
+import { finishHelp } from './help.ts';
+import { nearest } from './near-miss.ts';
+import { type OptionDefinition, type OptionValues, options } from './options.ts';
 import { runBridge } from './run-bridge.ts';
-
-const EXAMPLES = `
-Examples:
-  In a client's configuration (mcp.json, claude_desktop_config.json):
-    { "command": "npx", "args": ["-y", "mcp-drawbridge", "https://mcp.example.com/mcp"] }
-  The same, written by this program (see also: mcp-drawbridge help add):
-    mcp-drawbridge add cursor example https://mcp.example.com/mcp
-  Sign in beforehand, for instance on a machine without a browser:
-    mcp-drawbridge login https://mcp.example.com/mcp --no-browser
-  With an API key from the environment:
-    mcp-drawbridge https://mcp.example.com/mcp --header 'Authorization: Bearer \${API_KEY}'
-  With a token from a secret manager:
-    mcp-drawbridge https://mcp.example.com/mcp --token-command 'op read op://private/mcp/token'
-  See it work, without any server or account:
-    mcp-drawbridge demo
-
-Environment:
-  Each option can also be set by MCP_DRAWBRIDGE_ and its name: ${environmentName('log-level')}=debug.
-  HTTP_PROXY, HTTPS_PROXY, NO_PROXY and NODE_EXTRA_CA_CERTS are honoured.
-
-Exit codes:
-  0 done, or the client closed stdin   1 failed   2 usage   3 remote not reachable or broken
-  4 sign-in needed or refused   5 credential store not usable   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM`;
+import { addStoredCommands } from './stored/commands.ts';
 
 /**
  * Runs whatever is not the plain start of a bridge: the other commands, the help, and every usage error.
@@ -44,8 +25,6 @@ export async function runCommand(argv: string[]): Promise<number> {
     .usage('<url> [options]\n       mcp-drawbridge <command>')
     .version(version)
     .argument('[url]', "the remote MCP server's URL")
-    .helpCommand('help [command]', 'show this, or the help of a command')
-    .addHelpText('after', EXAMPLES)
     // Or the options of a command would be taken for those of the bridge, which have the same names.
     .enablePositionalOptions()
     .exitOverride()
@@ -53,23 +32,47 @@ export async function runCommand(argv: string[]): Promise<number> {
     .action(async (url: string | undefined, values: OptionValues) => {
       if (url === undefined)
         throw new DrawbridgeError('usage', 'The URL of the remote MCP server is missing; see --help.');
+      const meant = nearCommand(program, url);
+      if (meant !== undefined) throw unknownCommand(url, meant);
       exitCode = await runBridge(buildSettings(url, kebabCase(values), process.env));
     });
   addOptions(program, () => true);
+  // There are some forty of them: only for the command that is named, or for all where they are listed.
+  const addCommandOptions: typeof addOptions = (command, takes) => {
+    if (argv.includes(command.name()) || argv.includes('completion')) addOptions(command, takes);
+  };
   const login = program
     .command('login <url>')
     .description('sign in to a server now, and keep the credentials for every bridge to it')
-    .action(async (url: string, values: OptionValues) => {
+    .option('--with-token', 'store a personal access token, which is read from stdin')
+    .option('--json', 'print what was granted as JSON')
+    .action(async (url: string, values: OptionValues & { withToken?: boolean; json?: boolean }) => {
       const { runLogin } = await import('./login.ts');
       // What stands before the word `login` is meant for it too.
       const given = { ...kebabCase(program.opts()), ...kebabCase(values) };
-      exitCode = await runLogin(buildSettings(url, given, process.env));
+      const { withToken = false, json = false } = values;
+      exitCode = await runLogin(buildSettings(url, given, process.env), { withToken, json });
     });
-  addOptions(login, ({ group }) => group !== 'Tools');
+  addCommandOptions(login, ({ group }) => group !== 'Tools');
+  const doctor = program
+    .command('doctor <url>')
+    .description('check one connection step by step, and name the fix of what is wrong; changes nothing')
+    .option('--json', 'print one JSON document')
+    .action(async (url: string, { json, ...values }: OptionValues) => {
+      const { runDoctor } = await import('./doctor/doctor.ts');
+      const given = { ...kebabCase(program.opts()), ...kebabCase(values) };
+      exitCode = await runDoctor(buildSettings(url, given, process.env), { json: json === true });
+    });
+  addCommandOptions(doctor, ({ group }) => group !== 'Tools');
   const done = (code: number): void => {
     exitCode = code;
   };
-  addClientCommands(program, { argv, addOptions, kebabCase, done });
+  addClientCommands(program, { argv, addOptions: addCommandOptions, kebabCase, done });
+  const given = (values: OptionValues): OptionValues => ({
+    ...kebabCase(program.opts()),
+    ...kebabCase(values),
+  });
+  addStoredCommands(program, { addOptions: addCommandOptions, given, done });
   program
     .command('client-metadata')
     .description('print the client ID metadata document to host at an https URL of yours')
@@ -90,12 +93,20 @@ export async function runCommand(argv: string[]): Promise<number> {
     .action(async ({ autoApprove = false }: { autoApprove?: boolean }) => {
       exitCode = await (await import('./demo/demo.ts')).runDemo({ autoApprove });
     });
+  addCompletionCommand(program, done);
+  finishHelp(program);
 
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
+    const [word = ''] = argv[0] === 'help' ? argv.slice(1) : program.args;
+    const meant = nearCommand(program, word);
+    // Of the bridge itself, whose arguments they would be, or of `help`.
+    const isExcess = error.code === 'commander.excessArguments' && !findCommand(program, word);
+    if (error.code === 'commander.help' || (isExcess && (meant !== undefined || /^[\w-]+$/.test(word))))
+      throw unknownCommand(word, meant);
     // Commander's text may go over two lines: the fault, and what was perhaps meant.
     const message = error.message
       .replace(/^error: /, '')
@@ -104,6 +115,21 @@ export async function runCommand(argv: string[]): Promise<number> {
     throw new DrawbridgeError('usage', `${message}; see --help.`);
   }
   return exitCode;
+}
+
+function findCommand({ commands }: Command, word: string): Command | undefined {
+  return commands.find((command) => command.name() === word);
+}
+
+/** The command that was perhaps meant by a word in its place. */
+function nearCommand({ commands }: Command, word: string): string | undefined {
+  const names = commands.map((command) => command.name()).filter((name) => name !== 'sign-in-process');
+  return word.includes(':') ? undefined : nearest(word, [...names, 'help']);
+}
+
+function unknownCommand(word: string, meant: string | undefined): DrawbridgeError {
+  const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`;
+  return new DrawbridgeError('usage', `unknown command '${displayText(word, 60)}'${hint}; see --help.`);
 }
 
 function addOptions(command: Command, takes: (option: OptionDefinition) => boolean): void {

@@ -18,7 +18,7 @@ const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_DEPTH = 20;
 
 export interface OAuthRequest {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   headers?: Readonly<Record<string, string>>;
   body?: string;
   /** Limit for connection, headers and body together, in milliseconds. */

@@ -15,6 +15,7 @@ export async function withUnverifiedPeer<T>(
   look: (socket: Socket) => T,
 ): Promise<T | undefined> {
   const transport = await openTransport(url, { ...settings, keepAlive: 0 });
+  const tls = { ...transport.tls, rejectUnauthorized: false };
   return new Promise((resolve) => {
     // Never ended, so its headers stay here.
     const request = transport.request({
@@ -24,8 +25,7 @@ export async function withUnverifiedPeer<T>(
       method: 'HEAD',
       agent: transport.agent,
       ...(settings.ipv4Only && { family: 4 }),
-      ...transport.tls,
-      rejectUnauthorized: false,
+      ...tls,
     });
     const timer = setTimeout(() => end(undefined), settings.connectTimeout);
     const end = (result: T | undefined): void => {

@@ -24,12 +24,20 @@ describe('falling back to HTTP+SSE of 2024-11-05', () => {
     expect(bridge.stderr).toBe('');
   });
 
-  test.each([401, 403, 409, 410, 422, 500, 502, 503])('not after %i [L-68]', async (status) => {
+  test.each([403, 409, 410, 422, 500, 502, 503])('not after %i [L-68]', async (status) => {
     const { remote, url } = await startFakeSseRemote({ postStatus: status });
     const bridge = startBridge(url);
     const answer = await bridge.request('initialize', initializeParams(), 40_000);
     expect(answer.error?.data).toMatchObject({ source: 'mcp-drawbridge', status });
     expect(remote.of('GET')).toEqual([]);
+  });
+
+  test('not after 401, which is the business of the sign-in [L-68]', async () => {
+    const { remote, url } = await startFakeSseRemote({ postStatus: 401 });
+    const bridge = startBridge(url, { args: ['--no-browser', '--initialize-wait', '1'] });
+    expect(await bridge.request('initialize', initializeParams())).toHaveProperty('result');
+    const { pathname } = new URL(url);
+    expect(remote.of('GET').filter(({ path }) => path === pathname)).toEqual([]);
   });
 
   test('not after a 400 with an error of the modern era [L-67]', async () => {

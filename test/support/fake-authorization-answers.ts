@@ -29,6 +29,7 @@ export function answerMetadata({ issuer, options }: Desk, exchange: EndpointExch
     token_endpoint: `${issuer}/token`,
     registration_endpoint: `${issuer}/register`,
     revocation_endpoint: `${issuer}/revoke`,
+    ...(options.device && { device_authorization_endpoint: `${issuer}/device` }),
     ...(options.par && { pushed_authorization_request_endpoint: `${issuer}/par` }),
     ...(options.par === 'required' && { require_pushed_authorization_requests: true }),
     response_types_supported: ['code'],
@@ -76,6 +77,32 @@ export function answerPushed({ book }: Desk, exchange: EndpointExchange): void {
   const uri = `urn:ietf:params:oauth:request_uri:${book.secret('pushed')}`;
   book.pushed.set(uri, exchange.params);
   exchange.json(201, { request_uri: uri, expires_in: 60 }, noStore);
+}
+
+/** RFC 8628, section 3.2. */
+export function answerDevice({ book, options, issuer }: Desk, exchange: EndpointExchange): void {
+  if (options.device === undefined) return exchange.status(404);
+  const client = authenticated(book, exchange);
+  if (client === undefined) return exchange.json(401, { error: 'invalid_client' });
+  const { scope = '', resource } = exchange.params;
+  if (resource && options.resources && !options.resources.includes(resource))
+    return exchange.json(400, { error: 'invalid_target' });
+  if (scope && options.scopes && scope.split(' ').some((one) => !options.scopes?.includes(one)))
+    return exchange.json(400, { error: 'invalid_scope' });
+  const code = book.secret('device');
+  book.deviceCodes.set(code, {
+    grant: book.addGrant({ clientId: client.id, scope, resource }),
+    decision: undefined,
+  });
+  const usual = {
+    device_code: code,
+    user_code: 'WDJB-MJHT',
+    verification_uri: `${issuer}/activate`,
+    verification_uri_complete: `${issuer}/activate?user_code=WDJB-MJHT`,
+    expires_in: 600,
+    interval: 1,
+  };
+  exchange.json(200, changed(usual, options.device, exchange.params), noStore);
 }
 
 /** Consents at once: RFC 6749, section 4.1, with PKCE, RFC 8707 and RFC 9207. */
@@ -157,6 +184,14 @@ export function answerToken(desk: Desk, exchange: EndpointExchange): void {
     const challenge = createHash('sha256').update(code_verifier).digest('base64url');
     const uri = exchange.params.redirect_uri ?? entry.redirectUri;
     if (challenge !== entry.challenge || uri !== entry.redirectUri) return refuse('invalid_grant');
+    return issue(desk, exchange, entry.grant);
+  }
+  if (type === 'urn:ietf:params:oauth:grant-type:device_code') {
+    const entry = book.deviceCodes.get(exchange.params.device_code ?? '');
+    if (entry === undefined || entry.grant.clientId !== client.id) return refuse('invalid_grant');
+    if (entry.decision === undefined) return refuse('authorization_pending');
+    if (entry.decision === 'denied') return refuse('access_denied');
+    book.deviceCodes.delete(exchange.params.device_code ?? '');
     return issue(desk, exchange, entry.grant);
   }
   if (type !== 'refresh_token') return refuse('unsupported_grant_type');

@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import {
   answerAuthorization,
+  answerDevice,
   answerMetadata,
   answerPushed,
   answerRegistration,
@@ -19,7 +20,15 @@ import { closedAtTestEnd } from './lifetime.ts';
 import type { Certificate } from './tls.ts';
 import { until } from './wait.ts';
 
-export type Endpoint = 'metadata' | 'register' | 'par' | 'authorize' | 'token' | 'revoke' | 'other';
+export type Endpoint =
+  | 'metadata'
+  | 'register'
+  | 'par'
+  | 'authorize'
+  | 'device'
+  | 'token'
+  | 'revoke'
+  | 'other';
 
 /** Answers in place of the server, or lets it answer as usual, later or after all. */
 export type Override = (exchange: EndpointExchange, usual: () => void) => void | Promise<void>;
@@ -39,6 +48,8 @@ export interface FakeAuthorizationServerOptions {
   redirect?: Changes;
   /** The token response. */
   tokens?: Changes;
+  /** It has the device grant; the device authorization response. Codes wait for `decideDevices`. */
+  device?: Changes;
   /** Redirect URIs that can't be registered. */
   refusesRedirect?: (uri: string) => boolean;
   /** A loopback redirect has to have the very port that was registered. */
@@ -172,6 +183,11 @@ export class FakeAuthorizationServer implements Desk {
     this.book.revokeAll();
   }
 
+  /** What people say on their other devices to the codes that wait. */
+  decideDevices(isApproved: boolean): void {
+    for (const code of this.book.deviceCodes.values()) code.decision ??= isApproved ? 'approved' : 'denied';
+  }
+
   forgetClients(): void {
     this.book.clients.clear();
   }
@@ -268,7 +284,8 @@ export class FakeAuthorizationServer implements Desk {
     if (metadataAt.includes(pathname)) return 'metadata';
     const name = pathname.startsWith(`${path}/`) ? pathname.slice(path.length + 1) : '';
     return (
-      (['register', 'par', 'authorize', 'token', 'revoke'] as const).find((one) => one === name) ?? 'other'
+      (['register', 'par', 'authorize', 'device', 'token', 'revoke'] as const).find((one) => one === name) ??
+      'other'
     );
   }
 
@@ -285,6 +302,7 @@ const answers = {
   register: answerRegistration,
   par: answerPushed,
   authorize: answerAuthorization,
+  device: answerDevice,
   token: answerToken,
   revoke: answerRevocation,
 };

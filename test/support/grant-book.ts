@@ -37,6 +37,7 @@ interface AccessToken {
 export class GrantBook {
   readonly clients = new Map<string, Client>();
   readonly codes = new Map<string, Code>();
+  readonly deviceCodes = new Map<string, { grant: Grant; decision: 'approved' | 'denied' | undefined }>();
   readonly accessTokens = new Map<string, AccessToken>();
   readonly refreshTokens = new Map<string, { grant: Grant; used: boolean }>();
   readonly pushed = new Map<string, Record<string, string>>();

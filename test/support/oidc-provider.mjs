@@ -34,8 +34,10 @@ const provider = new Provider(settings.issuer, {
   features: {
     devInteractions: { enabled: true },
     registration: { enabled: settings.registration },
+    registrationManagement: { enabled: settings.registrationManagement },
     revocation: { enabled: true },
     dPoP: { enabled: settings.dpop },
+    deviceFlow: { enabled: settings.device },
     pushedAuthorizationRequests: {
       enabled: settings.par !== 'off',
       requirePushedAuthorizationRequests: settings.par === 'required',
@@ -63,6 +65,7 @@ for (const name of ['authorization.error', 'grant.error', 'registration_create.e
   );
 }
 provider.on('registration_create.success', (_ctx, { clientId }) => tell('registration', { clientId }));
+provider.on('registration_delete.success', (_ctx, { clientId }) => tell('registration_delete', { clientId }));
 provider.on('interaction.started', (_ctx, { name }) => tell('interaction', { name }));
 provider.on('authorization.success', (ctx) => {
   const { client_id, resource, scope } = ctx.oidc.params;

@@ -20,9 +20,13 @@ export interface OidcServerOptions {
   par?: 'off' | 'optional' | 'required';
   /** Dynamic client registration, on by default. */
   registration?: boolean;
+  /** Registrations can be read, changed and deleted (RFC 7592), off by default. */
+  registrationManagement?: boolean;
   /** Clients that are registered from the start, in the names of RFC 7591. */
   clients?: Record<string, unknown>[];
   dpop?: boolean;
+  /** The device grant (RFC 8628), off by default. */
+  device?: boolean;
 }
 
 /** What has happened at the server: `event` is one of `registration`, `interaction`, `authorization`, `grant`, … */
@@ -82,8 +86,10 @@ export class OidcServer {
       scopes: options.scopes ?? ['openid', 'offline_access', 'mcp:tools', 'mcp:admin'],
       par: options.par ?? 'optional',
       registration: options.registration ?? true,
+      registrationManagement: options.registrationManagement ?? false,
       clients: options.clients ?? [],
       dpop: options.dpop ?? false,
+      device: options.device ?? false,
       tls: options.tls,
       key: { ...this.#keys.privateKey.export({ format: 'jwk' }), kid: 'test', use: 'sig', alg: 'RS256' },
     };

@@ -35,6 +35,21 @@ export class Authority {
     return { key: read('key'), cert: read('pem') };
   }
 
+  /** A certificate that no authority has issued but itself. */
+  selfSigned(names: string[]): Certificate {
+    const id = 'self-signed';
+    const extension = [
+      '-addext',
+      `subjectAltName=${names.join(',')}`,
+      '-addext',
+      'basicConstraints=CA:FALSE',
+    ];
+    const subject = ['-days', '2', '-subj', '/CN=self'];
+    this.#openssl('req', '-x509', ...newKey(id), '-out', `${id}.pem`, ...subject, ...extension);
+    const read = (ending: string) => readFileSync(join(this.#folder, `${id}.${ending}`), 'utf8');
+    return { key: read('key'), cert: read('pem') };
+  }
+
   close(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -78,7 +78,9 @@ describe('what is dangerous has its place', () => {
       'src/cli/clients/config-file.ts',
       'src/cli/clients/world.ts',
       'src/cli/demo/demo-state.ts',
+      'src/cli/login.ts',
       'src/cli/run-bridge.ts',
+      'src/cli/stored/confirm.ts',
       'src/cli/user-headers.ts',
       'src/credentials/dbus.ts',
       'src/credentials/durable-files.ts',
@@ -104,6 +106,7 @@ describe('what is dangerous has its place', () => {
       'src/credentials/socket-lock.ts',
       'src/platform/address-policy.ts',
       'src/platform/http-client.ts',
+      'src/platform/name-lookup.ts',
       'src/platform/oauth-http.ts',
       'src/platform/proxy.ts',
     ]);
@@ -121,8 +124,10 @@ describe('what is dangerous has its place', () => {
       'src/cli/client-metadata.ts',
       'src/cli/clients/world.ts',
       'src/cli/demo/demo.ts',
-      'src/cli/login.ts',
+      'src/cli/doctor/doctor.ts',
+      'src/cli/login/terminal.ts',
       'src/cli/run-bridge.ts',
+      'src/cli/stored/output.ts',
       'src/credentials/keychain-process.ts',
     ]);
   });
@@ -145,7 +150,6 @@ describe('the plain start of a bridge', () => {
     expect(loaded.filter((name) => !name.startsWith('src/')).sort()).toEqual([
       'node:buffer',
       'node:fs',
-      'node:http',
       'node:path',
       'node:util',
     ]);

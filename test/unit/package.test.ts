@@ -29,7 +29,7 @@ beforeAll(() => {
 describe('what users download [117]', () => {
   test('is the program, its chunks, the licences, the read-me and the manifest, and nothing else', () => {
     const chunk =
-      /^dist\/(client-metadata|clients|cookies|demo|env-paths|errors|http-sse|ids|keychain-child|log-writer|login|oauth|oauth-connection|open|paths|presence|program|proxy|rolldown-runtime|sign-in|sign-in-gate|system-keychain|token-command)-[\w-]{8}\.js$/;
+      /^dist\/(client-metadata|clients|common|cookies|demo|doctor|env-paths|http-sse|ids|keychain-child|log-writer|login|oauth|oauth-connection|open|paths|presence|program|proxy|rolldown-runtime|sign-in|sign-in-gate|system-keychain|token-command)-[\w-]{8}\.js$/;
     const paths = listing.files.map(({ path }) => path);
     expect(paths.filter((path) => !chunk.test(path)).sort()).toEqual([
       'LICENSE',

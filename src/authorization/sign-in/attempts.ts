@@ -79,6 +79,11 @@ export class SignInAttempts {
     }));
   }
 
+  /** As if there had never been any: the user has signed out. */
+  async forget(): Promise<void> {
+    await this.#store.delete('attempts', this.#id);
+  }
+
   #read(): Attempts | undefined {
     const value = this.#store.read<unknown>('attempts', this.#id)?.value;
     return isObject(value) && value.schema === 1 && Array.isArray(value.windows) && isObject(value.last)

@@ -1,13 +1,14 @@
 import type { StoredConnection } from '../../credentials/record.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import { NoAnswer, type OAuthHttp } from '../../platform/oauth-http.ts';
+import type { SignInSettings } from '../../settings.ts';
 import { Discovery } from '../discovery.ts';
 import type { AuthorizationServerMetadata, ProtectedResourceMetadata } from '../metadata.ts';
 import { providerOf } from '../providers.ts';
 import type { SignInTask } from './task.ts';
 
 /** Of several authorization servers so many are tried. */
-const MAX_SERVERS = 3;
+export const MAX_SERVERS = 3;
 
 /** Who authorizes for the server, and what the server says of itself. */
 export interface ChosenServer {
@@ -63,19 +64,27 @@ function check(
   { signIn }: SignInTask,
   known: readonly StoredConnection[],
 ): void {
+  // With a device code there is no redirect that PKCE would protect (RFC 8628).
+  if (signIn.deviceCode) checkDeviceCode(metadata);
+  else checkPkce(metadata, signIn);
+  checkClient(metadata, signIn, known);
+}
+
+function checkDeviceCode({ issuer, deviceAuthorizationEndpoint }: AuthorizationServerMetadata): void {
+  if (deviceAuthorizationEndpoint !== undefined) return;
+  throw new DrawbridgeError(
+    'sign-in-refused',
+    `${new URL(issuer).host} offers no sign-in by device code; leave out --device-code, and without a browser give --no-browser.`,
+  );
+}
+
+/** @throws DrawbridgeError `sign-in-refused` where PKCE is not promised (MCP 2025-11-25, Authorization Code Protection) */
+export function checkPkce(metadata: AuthorizationServerMetadata, signIn: SignInSettings): void {
   const { host } = new URL(metadata.issuer);
   const provider = providerOf(metadata.issuer);
   const methods = metadata.codeChallengeMethods;
-  if (signIn.deviceCode && metadata.deviceAuthorizationEndpoint === undefined) {
-    throw new DrawbridgeError(
-      'sign-in-refused',
-      `${host} offers no sign-in by device code; leave out --device-code, and without a browser give --no-browser.`,
-    );
-  }
-  // Without any metadata there is nothing that could list it (MCP 2025-11-25, Authorization Code Protection). With a
-  // device code there is no redirect that PKCE would protect (RFC 8628).
-  const needsPkce = !metadata.isAssumed && !signIn.deviceCode;
-  if (needsPkce && !methods?.includes('S256') && !signIn.allowMissingPkce) {
+  // Without any metadata there is nothing that could list it.
+  if (!metadata.isAssumed && !methods?.includes('S256') && !signIn.allowMissingPkce) {
     const hint = provider?.pkceUnlisted
       ? `${provider.name} does it all the same: give --allow-missing-pkce.`
       : 'if you know that it does it all the same, give --allow-missing-pkce.';
@@ -84,6 +93,19 @@ function check(
       `${host} does not say that it protects the sign-in with PKCE (S256); ${hint}`,
     );
   }
+}
+
+/**
+ * @param known the credentials kept for this connection
+ * @throws DrawbridgeError `sign-in-refused` where there is no client to sign in as, or it is another server's
+ */
+export function checkClient(
+  metadata: AuthorizationServerMetadata,
+  signIn: SignInSettings,
+  known: readonly StoredConnection[],
+): void {
+  const { host } = new URL(metadata.issuer);
+  const provider = providerOf(metadata.issuer);
   const pinned = known.find(
     ({ record: { client } }) => client.source === 'configured' && client.id === signIn.clientId,
   )?.record.issuer;

@@ -84,7 +84,8 @@ export class PendingSignIn implements SignIn {
     const { store, isDone, attempts, task } = this.#options;
     const watch = this.#watchStore();
     try {
-      if (!task.opensWindow && task.signIn.browser === false) return await this.#elsewhere();
+      const { browser, deviceCode } = task.signIn;
+      if (deviceCode || (!task.opensWindow && !browser)) return await this.#elsewhere();
       for (let starts = 0; starts < MAX_STARTS; ) {
         // Another process may have made it since.
         await store.unlock();

@@ -302,7 +302,7 @@ class SignInFlow {
   }
 
   async #paste(pasted: string): Promise<CallbackReply> {
-    const text = pasted.trim();
+    const text = pasted.trim().replace(/^([^\s#=&?]+)#([^\s#=&?]+)$/, 'code=$1&state=$2');
     const query = URL.canParse(text)
       ? new URL(text).searchParams
       : new URLSearchParams(text.replace(/^\?/, ''));
@@ -316,9 +316,13 @@ class SignInFlow {
   /** Somebody may sign in in a terminal meanwhile. */
   #lookForOthers(): void {
     const { store, task } = this.#options;
-    const [latest] = findConnections(store, task.server, task.signIn.profile);
-    if (latest && latest.record.signedInAt > this.#startedAt && !this.#isAnswered)
-      this.#finish(latest.record);
+    try {
+      const [latest] = findConnections(store, task.server, task.signIn.profile);
+      if (latest && latest.record.signedInAt > this.#startedAt && !this.#isAnswered)
+        this.#finish(latest.record);
+    } catch {
+      // Its own end will tell of a store that can't be used.
+    }
   }
 
   #timedOut(): DrawbridgeError {

@@ -6,18 +6,12 @@ import { loginCommand } from '../../authorization/sign-in/command.ts';
 import type { StoredConnection } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import type { DrawbridgeError } from '../../errors.ts';
-import type { LogFields, Logger } from '../../logger.ts';
+import type { Logger } from '../../logger.ts';
 import { HttpClient } from '../../platform/http-client.ts';
 import type { Settings } from '../../settings.ts';
 import type { ServerAnswer } from './ask-server.ts';
 import type { RemoteSession } from './remote-session.ts';
 import { Trail } from './trail.ts';
-
-/** What the store had to say of itself. */
-export interface StoreWarning {
-  event: string;
-  fields: LogFields;
-}
 
 /** What is known of a connection so far: each step reads what those before it have found, and adds to it. */
 export class Examination {
@@ -37,8 +31,13 @@ export class Examination {
   reached: ServerAnswer | DrawbridgeError | undefined;
   /** What the server wants, where it wants something. */
   challenge: BearerChallenge | undefined;
+  /** Though it wants something, it lists its tools to everybody. */
+  isListOpen = false;
   transport: 'http' | 'sse' | undefined;
   isModern = false;
+  /** Whether an MCP server is there, whatever it wants. */
+  isServed = false;
+  hasTools = false;
   protectedResource: ProtectedResourceMetadata | undefined;
   authorizationServer: AuthorizationServerMetadata | undefined;
   scope: string | undefined;

@@ -16,10 +16,10 @@ export function makePublic(
   home: string | undefined,
 ): (result: StepResult) => StepResult {
   const clean = (text: string): string => {
-    const tidy = displayText(text, MAX_TEXT)
-      .replace(/\b(https?:\/\/)[^\s/@"'“”]+@/gi, '$1')
+    const tidy = displayText(scrub(text), MAX_TEXT)
+      .replace(/\b(https?:\/\/)(?!user:password@)[^\s/@"'“”]+@/gi, '$1')
       .replace(/\b(https?:\/\/[^\s?#"'“”]*)\?(?!…)[^\s"'“”]*/gi, '$1?…');
-    return scrub(home && home.length > 1 ? tidy.replaceAll(home, '~') : tidy);
+    return home && home.length > 1 ? tidy.replaceAll(home, '~') : tidy;
   };
   const cleanValue = (value: JsonValue): JsonValue => {
     if (typeof value === 'string') return clean(value);

@@ -1,0 +1,125 @@
+import { IssuerMemory } from '../../authorization/issuer-memory.ts';
+import type { AuthorizationServerMetadata } from '../../authorization/metadata.ts';
+import { omitsResource, providerOf } from '../../authorization/providers.ts';
+import { canonicalResource } from '../../authorization/resource.ts';
+import { covers, selectScope } from '../../authorization/scopes.ts';
+import { SignInAttempts } from '../../authorization/sign-in/attempts.ts';
+import { checkClient, checkPkce } from '../../authorization/sign-in/choose-server.ts';
+import { connectionId } from '../../credentials/ids.ts';
+import { asDrawbridgeError, displayText } from '../../errors.ts';
+import type { Examination } from './examination.ts';
+import { type Finding, fail, failedBy, ok, skip, warn } from './step.ts';
+
+/** Whether the sign-in is protected by PKCE (RFC 7636), as far as the metadata tells. */
+export function checkPkceSupport({ authorizationServer, settings }: Examination): Finding {
+  if (!authorizationServer) return skip('there is no authorization server to ask');
+  try {
+    checkPkce(authorizationServer, settings.signIn);
+  } catch (error) {
+    return failedBy(asDrawbridgeError(error), 'add --allow-missing-pkce, if the server does it all the same');
+  }
+  if (authorizationServer.codeChallengeMethods?.includes('S256')) return ok('S256');
+  const why = authorizationServer.isAssumed
+    ? 'there is no metadata that could list it'
+    : '--allow-missing-pkce';
+  return warn(`not promised (${why}); it is used all the same`, 'no-pkce');
+}
+
+/** Which client a sign-in would be made as, without registering any. */
+export function checkRegistration(examination: Examination): Finding {
+  const { authorizationServer: server, settings, stored } = examination;
+  if (!server) return skip('there is no authorization server to ask');
+  const { signIn } = settings;
+  const provider = providerOf(server.issuer);
+  const notes = provider && `${provider.name}: ${provider.notes}`;
+  const add = (text: string): string => (notes === undefined ? text : `${text}. ${notes}`);
+  try {
+    checkClient(server, signIn, stored);
+  } catch (error) {
+    const { reason, message } = asDrawbridgeError(error);
+    const issuer = /give (--issuer \S+?)\.?$/.exec(message)?.[1];
+    const fix =
+      issuer ?? '--client-id <id of a client registered there> (and --client-secret, if it has one)';
+    return fail(add(message.replace(/\.$/, '')), reason, fix, { ways: waysOf(server) });
+  }
+  const facts = { ways: waysOf(server), ...(provider && { provider: provider.name }) };
+  const failure = lastFailure(examination);
+  if (failure !== undefined) {
+    const fix = '--client-id <id of a client registered there>, or ask whoever runs that server';
+    return fail(add(`the last sign-in could not begin: ${failure.message}`), failure.reason, fix, facts);
+  }
+  if (signIn.clientId !== undefined) return ok(add('by the client of --client-id'), facts);
+  if (signIn.clientMetadataUrl !== undefined && server.takesMetadataDocuments)
+    return ok(add('by the client ID metadata document'), facts);
+  return ok(add('dynamic: the client is registered by itself'), facts);
+}
+
+function waysOf(server: AuthorizationServerMetadata): string[] {
+  const isDynamic = server.registrationEndpoint !== undefined && !providerOf(server.issuer)?.noRegistration;
+  return [
+    'pre-registered',
+    ...(server.takesMetadataDocuments ? ['metadata-document'] : []),
+    ...(isDynamic ? ['dynamic'] : []),
+  ];
+}
+
+/** Why the last sign-in ended before there was anything to do for the user. */
+function lastFailure({ store, settings }: Examination): { reason: string; message: string } | undefined {
+  const { url, signIn } = settings;
+  if (!store) return undefined;
+  return new SignInAttempts(store, connectionId(url.href, signIn.profile)).unreadySince(0);
+}
+
+/** The scopes that a sign-in would ask for (MCP 2025-11-25, Scope Selection Strategy). */
+export function checkScopes(examination: Examination): Finding {
+  const { authorizationServer, protectedResource, challenge, settings, stored } = examination;
+  const { scope: explicit } = settings.signIn;
+  const wanted = challenge?.scope;
+  const scope = selectScope({
+    explicit,
+    challenge: wanted,
+    resource: protectedResource?.scopes,
+    earlier: stored[0]?.record.requestedScope,
+    authorizationServer: authorizationServer?.scopes,
+  });
+  examination.scope = scope;
+  const facts = { scope: scope ?? null };
+  if (explicit !== undefined && !covers(explicit, wanted))
+    return warn(
+      `--scope asks for “${explicit}”, and the server wants “${wanted}”`,
+      'insufficient-scope',
+      `leave --scope out, or give all: --scope "${explicit} ${wanted}"`,
+      facts,
+    );
+  if (scope === undefined)
+    return ok('none is named anywhere, so none is asked for: the server takes its own', facts);
+  const source =
+    explicit !== undefined ? '--scope' : wanted !== undefined ? 'the challenge' : 'the resource metadata';
+  return ok(`“${displayText(scope, 300)}”, by ${source}`, facts);
+}
+
+/** The resource indicator that a sign-in would send (RFC 8707). */
+export function checkResource(examination: Examination): Finding {
+  const { authorizationServer, protectedResource, settings, store, scope } = examination;
+  const { url, signIn } = settings;
+  if (!authorizationServer) return skip('there is no authorization server to ask');
+  if (signIn.resource === null) return ok('none (--no-resource)', { resource: null });
+  if (signIn.resource !== undefined) {
+    const facts = { resource: signIn.resource };
+    const isOther = new URL(signIn.resource).origin !== url.origin;
+    if (!isOther) return ok(`${signIn.resource} (--resource)`, facts);
+    return warn(
+      `${signIn.resource} (--resource), of another origin than the server: the token goes to ${url.host} all the same`,
+      'other-resource',
+      undefined,
+      facts,
+    );
+  }
+  const resource = protectedResource?.resource ?? canonicalResource(url);
+  const provider = providerOf(authorizationServer.issuer);
+  if (omitsResource(provider, scope)) return ok(`none: ${provider?.name} refuses it`, { resource: null });
+  if (store && new IssuerMemory(store, authorizationServer.issuer, url.href).read().resource)
+    return ok('none: the authorization server has refused it before', { resource: null });
+  const source = protectedResource ? 'as the metadata has it' : "the server's URL";
+  return ok(`${displayText(resource, 200)}, ${source}`, { resource: displayText(resource, 200) });
+}

@@ -1,0 +1,244 @@
+import { loginCommand } from '../../authorization/sign-in/command.ts';
+import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
+import type { KeyHolderDescription } from '../../credentials/key-texts.ts';
+import { type ConnectionRecord, parseConnectionRecord } from '../../credentials/record.ts';
+import type { CredentialStore } from '../../credentials/store.ts';
+import { DrawbridgeError, displayText } from '../../errors.ts';
+import { isObject } from '../../jsonrpc.ts';
+import type { Logger } from '../../logger.ts';
+import { buildSettings } from '../build-settings.ts';
+import type { OptionValues } from '../options.ts';
+import { isoTime } from './times.ts';
+
+/** Credentials that can't be renewed are warned of when they end within this time, in milliseconds. */
+const SOON = 3_600_000;
+
+/** `kept`: of another authorization server than the one in use; the server may name that one again. */
+export type State = 'ok' | 'warning' | 'failed' | 'kept';
+
+/** What is wrong with stored credentials. */
+export type Problem = 'expired' | 'ends-soon' | 'renewal-interrupted' | 'client-expired';
+
+/** One record of the store as `status --json` gives it (docs/status-json.md); it holds no secret. */
+export interface ConnectionStatus {
+  /** Without its query, which may hold a key. */
+  server: string;
+  profile: string;
+  state: State;
+  /** Whether a request can be made with it, after a renewal perhaps. */
+  usable: boolean;
+  /** Whether it is what bridges use: the latest sign-in of this server and profile. */
+  inUse: boolean;
+  problem: Problem | null;
+  /** The command that would help. */
+  fix: string | null;
+  kind: 'oauth' | 'personal-token';
+  issuer: string;
+  /** Not known: nothing that is kept tells it. */
+  account: null;
+  scopes: string[] | null;
+  resource: string | null;
+  expiresAt: string | null;
+  /** Seconds from `generatedAt`; negative where it is over. */
+  expiresIn: number | null;
+  refreshable: boolean;
+  client: { id: string; source: ConnectionRecord['client']['source'] };
+  signedInAt: string;
+  obtainedAt: string;
+  importedFrom: string | null;
+  generation: number;
+  remote: RemoteStatus | null;
+}
+
+/** What is remembered of a server. */
+export interface RemoteStatus {
+  name: string | null;
+  version: string | null;
+  protocolVersion: string | null;
+  era: 'legacy' | 'modern' | null;
+  /** Not known: it is found anew by each bridge. */
+  transport: null;
+}
+
+/** The document of `status --json`. */
+export interface StatusReport {
+  schema: 'mcp-drawbridge/status';
+  version: 1;
+  generatedAt: string;
+  store: {
+    folder: string;
+    holder: KeyHolderDescription['holder'];
+    heldSince: string | null;
+    protection: string;
+  };
+  connections: ConnectionStatus[];
+  /** The command for the first problem. */
+  fix: string | null;
+}
+
+export interface StatusQuery {
+  /** Of one server only. */
+  server: URL | undefined;
+  /** Of one profile only. */
+  profile: string | undefined;
+}
+
+/**
+ * Reads what is stored, as people and programs may see it.
+ *
+ * @param store undefined where there is none
+ * @param now epoch milliseconds
+ * @throws DrawbridgeError `credential-store`
+ */
+export function readStatus(
+  store: CredentialStore,
+  folder: string,
+  query: StatusQuery,
+  now: number,
+  log: Logger,
+): StatusReport {
+  const { holder, since, sentence } = store.describeKeyHolder();
+  const found = readRecords(store)
+    .filter(({ record: { server, profile } }) => {
+      const isServer = query.server === undefined || server === query.server.href;
+      return isServer && (query.profile === undefined || profile === query.profile);
+    })
+    .sort(inOrder);
+  const connections = found.map(({ record, generation }, index) => {
+    const before = found[index - 1]?.record;
+    const isLatest = before?.server !== record.server || before.profile !== record.profile;
+    const memory = new StoredServerMemory(store, record.server, record.profile, log);
+    return { ...describe(record, now, isLatest), generation, remote: describeRemote(memory.read()) };
+  });
+  const nothing = query.server && !connections.some(({ inUse, usable }) => inUse && usable);
+  const fix = connections.find((one) => one.fix !== null)?.fix;
+  return {
+    schema: 'mcp-drawbridge/status',
+    version: 1,
+    generatedAt: isoTime(now),
+    store: {
+      folder: displayText(folder, 400),
+      holder,
+      heldSince: since === undefined ? null : isoTime(since),
+      protection: sentence,
+    },
+    connections,
+    fix: fix ?? (nothing && query.server ? commandFor(query.server.href, query.profile) : null),
+  };
+}
+
+interface Found {
+  record: ConnectionRecord;
+  generation: number;
+}
+
+function readRecords(store: CredentialStore): Found[] {
+  return store.list('connection').flatMap((id) => {
+    const stored = store.read<unknown>('connection', id);
+    const record = stored && parseConnectionRecord(stored.value);
+    if (stored && record) return [{ record, generation: stored.generation }];
+    if (isObject(stored?.value) && Number(stored.value.schema) > 1)
+      throw new DrawbridgeError(
+        'credential-store',
+        'A newer version of mcp-drawbridge has written the stored credentials. Update this one.',
+      );
+    return []; // damaged, and put aside
+  });
+}
+
+function inOrder({ record: a }: Found, { record: b }: Found): number {
+  const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
+  return (
+    compare(a.server, b.server) || compare(a.profile, b.profile) || b.signedInAt - a.signedInAt // the latest first
+  );
+}
+
+function describe(
+  record: ConnectionRecord,
+  now: number,
+  inUse: boolean,
+): Omit<ConnectionStatus, 'generation' | 'remote'> {
+  const { server, profile, issuer, scope, resource, expiresAt, client, importedFrom } = record;
+  const judged = judge(record, now);
+  const hasProblem = inUse && judged.problem !== null;
+  return {
+    server: shownUrl(server),
+    profile,
+    state: inUse ? judged.state : 'kept',
+    usable: judged.state !== 'failed',
+    inUse,
+    problem: inUse ? judged.problem : null,
+    fix: hasProblem ? commandFor(server, profile, record) : null,
+    kind: record.personalToken ? 'personal-token' : 'oauth',
+    issuer: displayText(issuer, 300),
+    account: null,
+    scopes:
+      scope === undefined
+        ? null
+        : scope
+            .split(' ')
+            .filter(Boolean)
+            .map((one) => displayText(one)),
+    resource: resource === null ? null : shownUrl(resource),
+    expiresAt: expiresAt === undefined ? null : isoTime(expiresAt),
+    expiresIn: expiresAt === undefined ? null : Math.floor((expiresAt - now) / 1000),
+    refreshable: isRefreshable(record, now),
+    client: { id: displayText(client.id, 300), source: client.source },
+    signedInAt: isoTime(record.signedInAt),
+    obtainedAt: isoTime(record.obtainedAt),
+    importedFrom: importedFrom === undefined ? null : displayText(importedFrom),
+  };
+}
+
+function judge(record: ConnectionRecord, now: number): { state: State; problem: Problem | null } {
+  const { expiresAt = Number.POSITIVE_INFINITY, refreshToken, refreshPending } = record;
+  const isOver = expiresAt <= now;
+  if (isRefreshable(record, now))
+    return refreshPending
+      ? { state: 'warning', problem: 'renewal-interrupted' }
+      : { state: 'ok', problem: null };
+  const hasLostClient = refreshToken !== undefined;
+  if (isOver) return { state: 'failed', problem: hasLostClient ? 'client-expired' : 'expired' };
+  if (hasLostClient) return { state: 'warning', problem: 'client-expired' };
+  return expiresAt - now <= SOON
+    ? { state: 'warning', problem: 'ends-soon' }
+    : { state: 'ok', problem: null };
+}
+
+function isRefreshable({ refreshToken, client }: ConnectionRecord, now: number): boolean {
+  return refreshToken !== undefined && (client.secretExpiresAt ?? Number.POSITIVE_INFINITY) > now;
+}
+
+function describeRemote(initialize: Readonly<Record<string, unknown>> | undefined): RemoteStatus | null {
+  if (initialize === undefined) return null;
+  const text = (value: unknown): string | null => (typeof value === 'string' ? displayText(value, 80) : null);
+  const info = isObject(initialize.serverInfo) ? initialize.serverInfo : {};
+  const protocolVersion = text(initialize.protocolVersion);
+  return {
+    name: text(info.name),
+    version: text(info.version),
+    protocolVersion,
+    // The revision that did away with the handshake.
+    era: protocolVersion === null ? null : protocolVersion < '2026-07-28' ? 'legacy' : 'modern',
+    transport: null,
+  };
+}
+
+/** The `login` that gives these credentials anew. */
+function commandFor(server: string, profile: string | undefined, record?: ConnectionRecord): string {
+  const { client, personalToken } = record ?? {};
+  const isConfigured = client?.source === 'configured' && !personalToken;
+  const given: OptionValues = {
+    'allow-http': true,
+    ...(profile !== undefined && { profile }),
+    ...(isConfigured && { 'client-id': client.id }),
+    ...(client?.source === 'metadata-document' && { 'client-metadata-url': client.id }),
+  };
+  return loginCommand(buildSettings(server, given, {}), personalToken ? '--with-token' : undefined);
+}
+
+function shownUrl(text: string): string {
+  if (!URL.canParse(text)) return displayText(text, 300);
+  const url = new URL(text);
+  return displayText(url.search ? `${url.origin}${url.pathname}?…` : text, 300);
+}
