@@ -94,7 +94,7 @@ export async function findContestants(names, options) {
       const env = environment(name, options.keepCertificates);
       const open = (url) =>
         new StdioClient(process.execPath, [program, url, ...(extraArguments[name] ?? [])], env);
-      contestants.push({ name, direct: false, open });
+      contestants.push({ name, direct: false, open, program, env });
     } catch (error) {
       missing.push(`${name} is left out: ${error.message.split('\n')[0]}`);
     }

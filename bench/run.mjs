@@ -84,7 +84,9 @@ async function main(options) {
   for (const figure of chosen) {
     const startedAt = performance.now();
     progress(`${figure.name} … `);
-    const taking = contestants.filter(({ direct }) => !direct || figure.direct);
+    const taking = contestants.filter(
+      (one) => (!one.direct || figure.direct) && (figure.takes?.(one) ?? true),
+    );
     const measured = await measureFigure(figure, taking, context);
     results.push({ figure, measured, lines: figure.metrics.map((metric) => evaluate(metric, measured)) });
     progress(`${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`);

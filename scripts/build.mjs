@@ -40,26 +40,35 @@ const { output } = await bundle.write({
   codeSplitting: {
     includeDependenciesRecursively: false,
     groups: [
-      // Of what a start needs, the parts that most of the rest needs too: the bundler would make a file of each.
+      // What all need, whatever is started: the bundler would make a file of each.
       {
         name: 'common',
-        test: /\/src\/(errors|jsonrpc|json-text|byte-text|large-json|platform\/sleep|remote\/(body|http-answer|message-reader|refusal|request-headers|retry))\.ts/,
+        test: /\/src\/(errors|jsonrpc|logger|cli\/create-logger|platform\/(sleep|url-policy))\.ts/,
+      },
+      // The rest of the plain start of a bridge, which commands are spared.
+      {
+        name: 'bridge',
+        test: /\/src\/(cli\/run-bridge|bridge\/(?!link-request|provisional|sign-in-(gate|texts|tool)|stored-server-memory|waiting-requests)[a-z-]+|remote\/(?!http-sse)[a-z-]+|authorization\/(authorizer|lazy-authorizer)|platform\/(http-client|lifetime|network-errors)|json-text|byte-text|large-json)\.ts/,
       },
       // What writes into the configurations of clients, but for the declaration of its commands.
       {
         name: 'clients',
         test: /\/src\/cli\/clients\/(?!(commands|client-ids|bridge-words)\.ts)|\/node_modules\/(jsonc-parser|smol-toml)\//,
       },
-      // What a signed-in start needs beside the main file is one file to read; what a sign-in needs is another.
+      // What a signed-in start needs besides, in two files: commands about what is stored need the first alone.
+      {
+        name: 'store',
+        test: /\/src\/(credentials\/(?!(ids|presence|import-mcp-remote|mcp-remote-layouts|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(stored-credentials|sign-in\/(attempts|command|task))\.ts|bridge\/stored-server-memory\.ts)/,
+      },
       {
         name: 'oauth',
-        test: /\/src\/(credentials\/(?!(ids|presence|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(oauth-authorizer|credential-in-use|personal-token|challenge|scopes|step-ups|stored-credentials|token-age|sign-in\/(attempts|command|pending-sign-in|task))\.ts|platform\/child-environment\.ts)/,
+        test: /\/src\/(authorization\/(oauth-authorizer|credential-in-use|personal-token|challenge|scopes|step-ups|token-age|sign-in\/pending-sign-in)\.ts|platform\/child-environment\.ts)/,
       },
       { name: 'status', test: /\/src\/cli\/stored\/(status[a-z-]*|kept-store|times)\.ts/ },
       // What `logout` needs besides, before there is something to revoke.
       {
         name: 'logout',
-        test: /\/src\/(cli\/stored\/logout(-text)?|authorization\/(sign-out|issuer-memory))\.ts/,
+        test: /\/src\/(cli\/stored\/logout(-text)?|authorization\/(sign-out|issuer-memory)|credentials\/(import-mcp-remote|mcp-remote-layouts))\.ts/,
       },
       {
         name: 'sign-in',

@@ -1,13 +1,16 @@
 import { buildSettings } from './cli/build-settings.ts';
 import { parseBridgeArguments } from './cli/fast-arguments.ts';
-import { runBridge } from './cli/run-bridge.ts';
 import { asDrawbridgeError } from './errors.ts';
 
 /** From the arguments to the exit code. The plain start of a bridge takes the short way; all else loads the rest. */
 async function main(argv: string[]): Promise<number> {
   process.umask(0o077);
   const bridge = parseBridgeArguments(argv);
-  if (bridge) return runBridge(buildSettings(bridge.url, bridge.values, process.env));
+  if (bridge) {
+    const settings = buildSettings(bridge.url, bridge.values, process.env);
+    // Not with the rest of this file: it is most of the code, and commands do without.
+    return (await import('./cli/run-bridge.ts')).runBridge(settings);
+  }
   const { runFastCommand } = await import('./cli/fast-commands.ts');
   const exitCode = await runFastCommand(argv);
   if (exitCode !== undefined) return exitCode;

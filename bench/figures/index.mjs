@@ -1,6 +1,7 @@
 // All figures, in the order of the table. A figure says how often it is measured, for whom, and which limits of
 // the ratio to the floor and to mcp-remote hold for its metrics. Less is better, but for a `rate`.
 import { callFigures } from './calls.mjs';
+import { commandFigures } from './commands.mjs';
 import { installFigures } from './install.mjs';
 import { largeFigures } from './large.mjs';
 import { memoryFigures } from './memory.mjs';
@@ -13,6 +14,7 @@ export const figures = [
   ...startFigures,
   ...signedInFigures,
   idle,
+  ...commandFigures,
   ...callFigures,
   ...largeFigures,
   ten,

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { environmentName } from './options.ts';
 
 /** What it does, and the words that do it. */
-export type Example = readonly [what: string, line: string];
+type Example = readonly [what: string, line: string];
 
 const URL_TEXT = 'https://mcp.example.com/mcp';
 

@@ -7,7 +7,6 @@ import { addCompletionCommand } from './completion/commands.ts';
 import { finishHelp } from './help.ts';
 import { nearest } from './near-miss.ts';
 import { type OptionDefinition, type OptionValues, options } from './options.ts';
-import { runBridge } from './run-bridge.ts';
 import { addStoredCommands } from './stored/commands.ts';
 
 /**
@@ -34,6 +33,7 @@ export async function runCommand(argv: string[]): Promise<number> {
         throw new DrawbridgeError('usage', 'The URL of the remote MCP server is missing; see --help.');
       const meant = nearCommand(program, url);
       if (meant !== undefined) throw unknownCommand(url, meant);
+      const { runBridge } = await import('./run-bridge.ts');
       exitCode = await runBridge(buildSettings(url, kebabCase(values), process.env));
     });
   addOptions(program, () => true);

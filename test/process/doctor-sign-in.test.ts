@@ -1,10 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { followingBrowser } from '../support/browsers.ts';
+import { startCommand } from '../support/command-process.ts';
 import { type DoctorReport, runDoctor } from '../support/doctor.ts';
 import type { EndpointRequest } from '../support/fake-authorization-server.ts';
+import { mcpRemoteFiles } from '../support/mcp-remote-files.ts';
 import { type OAuthStage, oauthStage } from '../support/oauth-stage.ts';
+import { startOidcServer } from '../support/oidc-server.ts';
 import { openHandshake } from '../support/protected-remote.ts';
+import { startProtectedSdkRemote } from '../support/protected-sdk-remote.ts';
+import { runCommand } from '../support/run-command.ts';
+import { signInSetup } from '../support/signed-in.ts';
 import { changeConnection, storedConnections } from '../support/stored-connection.ts';
 
 /** `doctor` in this stage: what it never does is checked every time. */
@@ -288,6 +295,68 @@ describe('doctor after the sign-in', () => {
     await stage.signIn('--profile', 'work');
     expect((await examine(stage)).code).toBe(4);
     expect((await examine(stage, '--profile', 'work')).code).toBe(0);
+  });
+});
+
+describe('doctor at a real server', () => {
+  test('of the SDK with oidc-provider finds it sound, and a grant that was revoked', async () => {
+    const server = await startOidcServer();
+    const remote = await startProtectedSdkRemote({ authorizationServer: server, scopes: ['mcp:tools'] });
+    const { env } = signInSetup(followingBrowser());
+    const before = await runDoctor(remote.url, { env });
+    expect(before.those('fail')).toEqual(['credentials']);
+    const login = await runCommand(['login', remote.url], env, 30_000);
+    expect(login.code, login.stderr).toBe(0);
+    const sound = await runDoctor(remote.url, { env });
+    expect(sound.those('fail')).toEqual([]);
+    expect(sound.step('initialize').facts).toMatchObject({ transport: 'http', hasSessionId: true });
+    expect(sound.step('granted-scope').text).toContain('mcp:tools');
+    await server.revokeGrants();
+    const revoked = await runDoctor(remote.url, { env });
+    expect(revoked.code).toBe(4);
+    expect(revoked.step('initialize').text).toContain('revoked');
+  });
+});
+
+describe('doctor and other credentials', () => {
+  test('tries a personal access token, asks for nothing of a sign-in, and names one that is refused', async () => {
+    const token = 'canary-personal-token-1234';
+    const stage = await oauthStage({ protection: { prm: false, isValid: (given) => given === token } });
+    const login = startCommand(['login', stage.url, '--with-token'], stage.setup.env);
+    login.child.stdin.end(`${token}\n`);
+    expect(await login.exitWithin(20_000), login.stderr).toBe(0);
+    const secrets = [token];
+    const good = await runDoctor(stage.url, { env: stage.setup.env, secrets });
+    expect(good.code).toBe(0);
+    expect(good.step('credentials').facts).toMatchObject({ kind: 'personal-token' });
+    expect(good.step('authorization-server').text).toContain('personal access token');
+    stage.remote.protection.isValid = () => false;
+    const refused = await runDoctor(stage.url, { env: stage.setup.env, secrets });
+    expect(refused.code).toBe(4);
+    expect(refused.step('initialize').text).toMatch(/401.*refuses the stored personal access token/);
+    expect(refused.fix).toContain('--with-token');
+  });
+
+  test('sees a sign-in of mcp-remote, which a bridge would take over', async () => {
+    const stage = await oauthStage();
+    const { folder, tokens } = mcpRemoteFiles('0.15.1', { url: stage.url });
+    const env = { ...stage.setup.env, MCP_REMOTE_CONFIG_DIR: folder };
+    const { code, step } = await runDoctor(stage.url, { env, secrets: [String(tokens.access_token)] });
+    expect(code).toBe(0);
+    expect(step('credentials')).toMatchObject({ status: 'warn', reason: 'mcp-remote' });
+    expect(step('initialize').status).toBe('skip');
+    expect(step('leftovers').status).toBe('ok');
+    await stage.signIn();
+    const second = await runDoctor(stage.url, { env, secrets: [String(tokens.access_token)] });
+    expect(second.code).toBe(0);
+    expect(second.step('leftovers')).toMatchObject({ status: 'warn', reason: 'plain-text' });
+  });
+
+  test('says whether a device code could be had', async () => {
+    const stage = await oauthStage();
+    const { step } = await examine(stage, '--device-code');
+    expect(step('pkce')).toMatchObject({ status: 'fail', reason: 'sign-in-refused' });
+    expect(step('pkce').text).toContain('device code');
   });
 });
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { mcpRemoteFiles } from '../support/mcp-remote-files.ts';
 import { OAuthClient } from '../support/oauth-client.ts';
@@ -9,7 +10,7 @@ import { startProtectedRemote } from '../support/protected-remote.ts';
 import { runCommand } from '../support/run-command.ts';
 import { findSecrets } from '../support/signed-in.ts';
 import { changeConnection, storedConnections } from '../support/stored-connection.ts';
-import { until } from '../support/wait.ts';
+import { hasTerminal, startInTerminal } from '../support/terminal.ts';
 
 async function logout(stage: OAuthStage, args: string[], env = {}) {
   const outcome = await runCommand(['logout', ...args], { ...stage.setup.env, ...env }, 30_000);
@@ -120,34 +121,35 @@ describe('logout', () => {
   });
 
   test('five running bridges fall to signed-out, and none brings the record back [T60]', async () => {
-    const stage = await oauthStage();
-    const bridges = [await stage.connect()];
-    bridges.push(...(await Promise.all(Array.from({ length: 4 }, () => stage.connect('--no-browser')))));
-    const windows = stage.windows;
+    const stage = await signedInStage();
+    const bridges = await Promise.all(Array.from({ length: 5 }, () => stage.connect('--no-browser')));
     // A renewal is under way while the user signs out.
     stage.server.expireAccessTokens();
-    stage.server.on('token', (_exchange, usual) => void setTimeout(usual, 1500));
-    const calls = bridges.map((bridge) => callEcho(bridge));
+    stage.server.on('token', (_exchange, usual) => void setTimeout(1500).then(usual));
+    const early = bridges.map((bridge) => callEcho(bridge));
     await stage.server.next('token', 2);
     const { code, stderr } = await logout(stage, [stage.url]);
     expect(code, stderr).toBe(0);
-    await Promise.all(calls);
     expect(stage.server.of('revoke')).toHaveLength(2);
-    await new Promise((resolve) => setTimeout(resolve, 1200));
-    expect(filesOf(stage, 'connections')).toEqual([]);
-    // What they use from now on is no token of the old sign-in.
-    const before = stage.remote.remote.requests.length;
-    const waiting = bridges.slice(1).map((bridge) => callEcho(bridge));
-    const later = () => stage.remote.remote.requests.slice(before);
-    await until('a request of each', () => later().length >= waiting.length);
-    expect(later().map(({ headers }) => headers.authorization)).toEqual(waiting.map(() => undefined));
-    expect(stage.windows).toBe(windows);
-    expect(filesOf(stage, 'connections')).toEqual([]);
-
-    // And they need no restart to take the next one.
+    const old = [...stage.server.book.accessTokens.keys()];
+    expect(old.filter(stage.server.isValid)).toEqual([]);
     stage.server.off('token');
+
+    // Within a second they have noticed.
+    await setTimeout(1200);
+    const before = stage.remote.remote.requests.length;
+    const late = bridges.map((bridge) => callEcho(bridge));
+    await setTimeout(1000);
+    expect(filesOf(stage, 'connections')).toEqual([]);
+    expect(stage.windows).toBe(1);
+
+    // And they need no restart to take the next sign-in.
     await stage.signIn();
-    for (const { result } of await Promise.all(waiting)) expect(result).toEqual(echoed);
+    for (const { result } of await Promise.all([...early, ...late]))
+      expect(JSON.stringify(result)).toBe(JSON.stringify(echoed));
+    const used = stage.remote.remote.requests.slice(before).map(({ headers }) => headers.authorization);
+    expect(used.filter((value) => old.some((token) => value?.includes(token)))).toEqual([]);
+    expect(stage.server.grants('refresh_token')).toBe(1);
   }, 60_000);
 
   test('what mcp-remote keeps does not take the place of what was deleted', async () => {
@@ -212,6 +214,29 @@ describe('logout --all', () => {
     const stage = await signedInStage();
     const { code, stderr } = await logout(stage, ['--all']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('--yes')]);
+    expect(storedConnections(stage)).toHaveLength(1);
+  });
+
+  test.skipIf(!hasTerminal).each([
+    ['n', 1, 1],
+    ['', 1, 1],
+    ['\u0004', 1, 1],
+    ['y', 0, 0],
+  ])('asks on the terminal: %j', async (typed, exitCode, left) => {
+    const stage = await signedInStage();
+    const terminal = startInTerminal(['logout', '--all'], stage.setup.env);
+    await terminal.shows('Sign out of 1 connection, and delete all that is stored? [y/N]');
+    terminal.type(typed === '\u0004' ? typed : `${typed}\r`);
+    expect(await terminal.exitWithin(15_000), terminal.screen).toBe(exitCode);
+    expect(storedConnections(stage)).toHaveLength(left);
+  });
+
+  test.skipIf(!hasTerminal)('is ended by Ctrl-C while it asks', async () => {
+    const stage = await signedInStage();
+    const terminal = startInTerminal(['logout', '--all'], stage.setup.env);
+    await terminal.shows('[y/N]');
+    terminal.type('\u0003');
+    expect(await terminal.exitWithin(15_000), terminal.screen).toBe(130);
     expect(storedConnections(stage)).toHaveLength(1);
   });
 

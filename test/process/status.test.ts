@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type OAuthStage, oauthStage } from '../support/oauth-stage.ts';
 import { runCommand } from '../support/run-command.ts';
 import { findSecrets } from '../support/signed-in.ts';
 import { changeConnection, storedConnections } from '../support/stored-connection.ts';
+import { until } from '../support/wait.ts';
 
 async function run(stage: OAuthStage, args: string[], env = {}) {
   const outcome = await runCommand(args, { ...stage.setup.env, ...env });
@@ -40,9 +41,11 @@ describe('status', () => {
 
   test('what a bridge has learned of the server is there too', async () => {
     const stage = await oauthStage();
-    const bridge = await stage.connect();
-    bridge.closeStdin();
-    await bridge.exitWithin(5000);
+    await stage.connect();
+    const folder = join(stage.setup.home, 'memories');
+    const remembered = () =>
+      existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.sealed'));
+    await until('what is remembered', remembered);
     const { code, stdout } = await run(stage, ['status', stage.url, '--json']);
     expect(code).toBe(0);
     const { connections } = JSON.parse(stdout);

@@ -161,7 +161,7 @@ function offersNoSignIn({ server }: SignInTask): DrawbridgeError {
   const { origin, pathname, host } = new URL(server);
   return new DrawbridgeError(
     'unauthorized',
-    `${host} wants an API key or a token, and offers no sign-in to get one; pass it with --header or --token-command.`,
+    `${host} wants an API key or a token, and offers no sign-in to get one; pass it with --header or --token-command, or store a token by login --with-token.`,
     { status: 401, url: origin + pathname },
   );
 }

@@ -70,7 +70,8 @@ function check(
   checkClient(metadata, signIn, known);
 }
 
-function checkDeviceCode({ issuer, deviceAuthorizationEndpoint }: AuthorizationServerMetadata): void {
+/** @throws DrawbridgeError `sign-in-refused` where there is no device flow (RFC 8628 section 4) */
+export function checkDeviceCode({ issuer, deviceAuthorizationEndpoint }: AuthorizationServerMetadata): void {
   if (deviceAuthorizationEndpoint !== undefined) return;
   throw new DrawbridgeError(
     'sign-in-refused',

@@ -36,7 +36,8 @@ export async function checkCredentials(examination: Examination): Promise<Findin
   if (age === 'fresh') return described(examination, current.record, '');
   if (current.record.refreshToken === undefined) {
     if (age === 'due') return described(examination, current.record, '');
-    const text = `the access token has expired, and can not be renewed: you have to sign in again`;
+    const what = examination.isPersonal ? 'the personal access token' : 'the access token';
+    const text = `${what} has expired, and can not be renewed: you have to ${examination.isPersonal ? 'get another' : 'sign in again'}`;
     return fail(text, 'sign-in-needed', examination.login, factsOf(current.record));
   }
   // A bridge that can not reach the server has no use for a new one.
@@ -96,6 +97,7 @@ function described(examination: Examination, record: ConnectionRecord, before: s
   const from = importedFrom === undefined ? '' : `, taken over from ${displayText(importedFrom, 40)}`;
   const text = `${before}of ${displayText(issuer, 200)}${from}; ${life}, and ${renewal}`;
   const facts = factsOf(record);
+  if (record.personalToken) return ok(`a personal access token; ${life}`, facts);
   const named = protectedResource?.authorizationServers;
   if (named && !named.includes(issuer) && settings.signIn.issuer === undefined) {
     const now = displayText(named[0] ?? '', 100);
@@ -112,16 +114,28 @@ function described(examination: Examination, record: ConnectionRecord, before: s
 }
 
 function factsOf(record: ConnectionRecord): Record<string, string | boolean | null> {
-  const { profile, issuer, client, expiresAt, refreshToken, scope, resource } = record;
+  const { profile, issuer, client, personalToken, expiresAt, refreshToken, scope, resource } = record;
   return {
     profile,
     issuer: displayText(issuer, 200),
+    kind: personalToken ? 'personal-token' : 'oauth',
     client: client.source,
     scope: scope ?? null,
     resource,
     expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
     canRefresh: refreshToken !== undefined,
   };
+}
+
+/** Whether mcp-remote's tokens for this server lie about, which it keeps in plain text [116]. */
+export function checkLeftovers({ settings, log, inUse }: Examination): Finding {
+  if (!hasMcpRemoteSignIn(settings, log)) return ok('no sign-in of mcp-remote for this server is left');
+  if (!inUse?.current) return ok('the sign-in of mcp-remote is there to be taken over');
+  return warn(
+    'the tokens of mcp-remote for this server are still there, in plain text',
+    'plain-text',
+    'if you no longer use mcp-remote, delete its folder (~/.mcp-auth)',
+  );
 }
 
 /** Whether mcp-remote has kept tokens for this server, which a bridge takes over. */
@@ -140,6 +154,7 @@ export function checkGrantedScopes(examination: Examination): Finding {
   const record = inUse?.current?.record;
   if (fixedBy !== undefined) return skip(`${fixedBy} takes the place of a sign-in`);
   if (!record) return skip('there are no credentials');
+  if (record.personalToken) return skip('a personal access token does not tell its scopes');
   const { scope } = record;
   const facts = { granted: scope ?? null, wanted: challenge?.scope ?? null };
   if (scope === undefined)

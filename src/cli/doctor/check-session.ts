@@ -24,9 +24,9 @@ export async function checkInitialize(examination: Examination): Promise<Finding
       choice === 'auto' ? undefined : `leave --transport ${choice} out, or try --transport ${other}`;
     return failedBy(reply.error, fix);
   }
-  if (reply.kind !== 'answer') return refusedBy(examination, reply, 'initialize');
+  if (reply.kind !== 'answer') return refusedBy(examination, reply);
   const { result } = reply.message;
-  if (!isObject(result)) return remoteError(reply.message, 'initialize');
+  if (!isObject(result)) return remoteError(reply.message);
   const { protocolVersion, serverInfo, capabilities } = result;
   examination.hasTools = isObject(capabilities) && capabilities.tools !== undefined;
   const revision = displayText(String(protocolVersion), 40);
@@ -45,9 +45,9 @@ export async function checkTools(examination: Examination): Promise<Finding> {
   if (!hasTools) return skip('the server says that it has no tools');
   const reply = await session.request('tools/list');
   if (reply.kind === 'failed') return failedBy(reply.error);
-  if (reply.kind !== 'answer') return refusedBy(examination, reply, 'tools/list');
+  if (reply.kind !== 'answer') return refusedBy(examination, reply);
   const { result } = reply.message;
-  if (!isObject(result)) return remoteError(reply.message, 'tools/list');
+  if (!isObject(result)) return remoteError(reply.message);
   const count = Array.isArray(result.tools) ? result.tools.length : 0;
   const more = result.nextCursor === undefined ? '' : ', and more on further pages';
   if (count > 0) return ok(`${count} ${count === 1 ? 'tool' : 'tools'}${more}`, { tools: count });
@@ -56,24 +56,20 @@ export async function checkTools(examination: Examination): Promise<Finding> {
   return warn('the list is empty', 'no-tools', fix, { tools: 0 });
 }
 
-function refusedBy(
-  examination: Examination,
-  reply: Extract<Reply, { kind: 'refused' | 'modern' }>,
-  what: string,
-): Finding {
-  if (reply.kind === 'refused') return refused(examination, reply.challenge, what);
+function refusedBy(examination: Examination, reply: Extract<Reply, { kind: 'refused' | 'modern' }>): Finding {
+  if (reply.kind === 'refused') return refused(examination, reply.challenge);
   return fail(
-    `${what}: the server speaks only revisions from 2026-07-28 on, which do without it`,
+    'the server speaks only revisions from 2026-07-28 on, which do without it',
     'unsupported-transport',
     'npx -y mcp-drawbridge@latest, which may know them',
     { era: 'modern' },
   );
 }
 
-function remoteError({ error }: JsonRpcResponse, what: string): Finding {
+function remoteError({ error }: JsonRpcResponse): Finding {
   const { code, message } = isObject(error)
     ? error
     : { code: undefined, message: 'an answer without a result' };
-  const text = `${what}: the server answers with the error ${code ?? ''} “${displayText(String(message), 200)}”`;
+  const text = `the server answers with the error ${code ?? ''} “${displayText(String(message), 200)}”`;
   return fail(text, 'invalid-answer', 'ask whoever runs the server; it is not about the way to it');
 }

@@ -4,15 +4,23 @@ import { omitsResource, providerOf } from '../../authorization/providers.ts';
 import { canonicalResource } from '../../authorization/resource.ts';
 import { covers, selectScope } from '../../authorization/scopes.ts';
 import { SignInAttempts } from '../../authorization/sign-in/attempts.ts';
-import { checkClient, checkPkce } from '../../authorization/sign-in/choose-server.ts';
+import { checkClient, checkDeviceCode, checkPkce } from '../../authorization/sign-in/choose-server.ts';
 import { connectionId } from '../../credentials/ids.ts';
 import { asDrawbridgeError, displayText } from '../../errors.ts';
 import type { Examination } from './examination.ts';
 import { type Finding, fail, failedBy, ok, skip, warn } from './step.ts';
 
-/** Whether the sign-in is protected by PKCE (RFC 7636), as far as the metadata tells. */
+/** Whether the sign-in is protected by PKCE (RFC 7636), as far as the metadata tells; with a device code, whether it can be. */
 export function checkPkceSupport({ authorizationServer, settings }: Examination): Finding {
   if (!authorizationServer) return skip('there is no authorization server to ask');
+  if (settings.signIn.deviceCode) {
+    try {
+      checkDeviceCode(authorizationServer);
+      return ok('not needed: --device-code has no redirect, and the server offers it');
+    } catch (error) {
+      return failedBy(asDrawbridgeError(error), 'leave --device-code out');
+    }
+  }
   try {
     checkPkce(authorizationServer, settings.signIn);
   } catch (error) {

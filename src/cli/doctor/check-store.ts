@@ -23,7 +23,7 @@ export async function checkStore(examination: Examination): Promise<Finding> {
     examination.store = store;
     const { holder, sentence } = store.describeKeyHolder();
     const facts = { holder, folder };
-    const text = `${sentence} (${folder})`;
+    const text = `${folder}: ${sentence}`;
     const [first] = warnings;
     return first === undefined ? ok(text, facts) : warn(textOf(first), reasonOf(first), fixOf(first), facts);
   } catch (error) {
@@ -33,11 +33,11 @@ export async function checkStore(examination: Examination): Promise<Finding> {
 }
 
 /** What the sentence says to do, as a command or a setting where there is one. */
-function fixFor(message: string): string {
+function fixFor(message: string): string | undefined {
   if (message.includes('newer version')) return 'npx -y mcp-drawbridge@latest';
   const variable = /MCP_DRAWBRIDGE_(PASSPHRASE|KEY)/.exec(message)?.[0];
   if (variable !== undefined) return `set ${variable} to the one that was used when they were stored`;
-  return 'as it says; nothing else works before that';
+  return undefined;
 }
 
 function isLoose({ event }: Warning): boolean {

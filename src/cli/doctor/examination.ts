@@ -89,14 +89,20 @@ export class Examination {
     return tokenCommand ? '--token-command' : undefined;
   }
 
+  /** Whether what is stored last is a personal access token. */
+  get isPersonal(): boolean {
+    return this.stored[0]?.record.personalToken === true;
+  }
+
   /** The command that signs in, for fixes. */
   get login(): string {
-    return loginCommand(this.settings);
+    return loginCommand(this.settings, this.isPersonal ? '--with-token' : undefined);
   }
 
   /** Whether there is, or will be, a sign-in, so that what it needs is worth looking at; else why not. */
   get noSignIn(): string | undefined {
     if (this.fixedBy !== undefined) return `${this.fixedBy} takes the place of a sign-in`;
+    if (this.isPersonal) return 'a personal access token takes the place of a sign-in';
     if (this.challenge === undefined && this.stored.length === 0) return 'the server asks for no sign-in';
     return undefined;
   }

@@ -1,5 +1,6 @@
 import type { Challenge } from '../../authorization/authorizer.ts';
 import { bearerChallenge } from '../../authorization/challenge.ts';
+import { personalTokenRefused } from '../../authorization/personal-token.ts';
 import { canonicalResource, speaksFor } from '../../authorization/resource.ts';
 import { unite } from '../../authorization/scopes.ts';
 import { displayText } from '../../errors.ts';
@@ -7,17 +8,13 @@ import { isObject } from '../../jsonrpc.ts';
 import type { Examination } from './examination.ts';
 import { type Finding, fail } from './step.ts';
 
-/**
- * Why a server may have refused a credential.
- *
- * @param what what was asked of it, such as "initialize"
- */
-export function refused(examination: Examination, { status, header }: Challenge, what: string): Finding {
+/** Why a server may have refused a credential, or the lack of one. */
+export function refused(examination: Examination, { status, header }: Challenge): Finding {
   const { fixedBy, credential, login } = examination;
   const said = bearerChallenge(header);
   const error = said.error === undefined ? '' : ` ${said.error}`;
   const description = said.errorDescription === undefined ? '' : ` (“${said.errorDescription}”)`;
-  const refusal = `${what}: the server answers ${status}${error}${description}`;
+  const refusal = `the server answers ${status}${error}${description}`;
   if (status === 403) return forbidden(examination, refusal, said.error, said.scope);
   if (fixedBy !== undefined)
     return fail(
@@ -27,7 +24,10 @@ export function refused(examination: Examination, { status, header }: Challenge,
     );
   if (credential === undefined)
     return fail(`${refusal}: you have to sign in`, 'sign-in-needed', login, { status });
-  return invalidToken(examination, refusal);
+  const record = examination.inUse?.current?.record;
+  if (!record?.personalToken) return invalidToken(examination, refusal);
+  const { reason, message } = personalTokenRefused(examination.settings, record, false);
+  return fail(`${refusal}: ${message.replace(/; run: .*$/, '')}`, reason, login, { status });
 }
 
 function forbidden(

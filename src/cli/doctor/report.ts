@@ -3,7 +3,7 @@ import type { JsonValue } from '../../jsonrpc.ts';
 import { reasonOf, type Status, type StepResult } from './step.ts';
 
 /** Raised when a member changes its meaning or goes; new ones may come at any time. */
-const SCHEMA = 1;
+const DOCUMENT_VERSION = 1;
 
 const marks: Record<Status, string> = { ok: '[ ok ]', warn: '[warn]', fail: '[fail]', skip: '[skip]' };
 const colours: Record<Status, number> = { ok: 32, warn: 33, fail: 31, skip: 2 };
@@ -47,11 +47,12 @@ export function document(subject: Subject, results: readonly StepResult[]): stri
   const exitCode = exitCodeOf(results);
   const first = firstProblem(results);
   const value: Record<string, JsonValue> = {
-    schema: SCHEMA,
-    version,
+    schema: 'mcp-drawbridge/doctor',
+    version: DOCUMENT_VERSION,
+    generatedAt: isoTime(at),
+    program: version,
     server,
     profile,
-    at: isoTime(at),
     ok: exitCode === 0,
     exitCode,
     ...(first?.fix !== undefined && { fix: first.fix }),

@@ -1,4 +1,4 @@
-import { checkCredentials, checkGrantedScopes } from './check-credentials.ts';
+import { checkCredentials, checkGrantedScopes, checkLeftovers } from './check-credentials.ts';
 import { checkAuthorizationServer, checkProtectedResource } from './check-discovery.ts';
 import { checkEndpoint } from './check-endpoint.ts';
 import { checkEnvironment, checkNode } from './check-machine.ts';
@@ -33,6 +33,7 @@ export const steps: readonly Step[] = [
   { id: 'resource', title: 'Resource to ask for', needs: ['authorization-server'], run: checkResource },
   { id: 'credentials', title: 'Credentials', needs: ['store'], run: checkCredentials },
   { id: 'granted-scope', title: 'Scopes granted', needs: ['credentials'], run: checkGrantedScopes },
+  { id: 'leftovers', title: 'Left by others', needs: ['store'], run: checkLeftovers },
   { id: 'initialize', title: 'initialize', needs: ['endpoint'], run: checkInitialize },
   { id: 'tools', title: 'tools/list', needs: ['initialize'], run: checkTools },
 ];

@@ -16,7 +16,8 @@ export async function confirm(question: string): Promise<boolean | undefined> {
     return undefined;
   }
   const input = new ReadStream(terminal);
-  const lines = createInterface({ input, output: process.stderr });
+  // The terminal edits the line itself then, and Ctrl-C ends the program as everywhere.
+  const lines = createInterface({ input, output: process.stderr, terminal: false });
   try {
     const answer = await Promise.race([
       lines.question(`${question} [y/N] `),

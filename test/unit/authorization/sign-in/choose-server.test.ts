@@ -55,6 +55,23 @@ describe('the authorization server to sign in at', () => {
     expect(await issuerOf(choose(forged))).toBe(ISSUER);
   });
 
+  test('for a device code: the one that has it, where PKCE is of no use', async () => {
+    const has = { device_authorization_endpoint: `${OTHER}/device`, code_challenge_methods_supported: [] };
+    const http = network([ISSUER, OTHER], { [OTHER]: has });
+    const { authorizationServer } = await choose(http, { deviceCode: true });
+    expect(authorizationServer.deviceAuthorizationEndpoint).toBe(`${OTHER}/device`);
+    await expect(choose(network([ISSUER]), { deviceCode: true })).rejects.toMatchObject({
+      reason: 'sign-in-refused',
+      message: expect.stringContaining(
+        'as.example offers no sign-in by device code; leave out --device-code',
+      ),
+    });
+    const forged = network([ISSUER], {
+      [ISSUER]: { device_authorization_endpoint: 'http://as.example/device' },
+    });
+    await expect(choose(forged, { deviceCode: true })).rejects.toMatchObject({ reason: 'sign-in-refused' });
+  });
+
   test('[25]: the one whose credentials are kept comes first', async () => {
     const http = network([OTHER, ISSUER]);
     expect(await issuerOf(choose(http, {}, known({ issuer: ISSUER })))).toBe(ISSUER);

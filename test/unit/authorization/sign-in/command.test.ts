@@ -33,6 +33,14 @@ describe('the command that signs in from a terminal', () => {
     expect(command({}, 'http://127.0.0.1:3/mcp')).toBe('npx -y mcp-drawbridge login http://127.0.0.1:3/mcp');
   });
 
+  test('by another way than the settings say', () => {
+    const settings = settingsFor(SERVER, { deviceCode: true, profile: 'work', clientId: 'c', scope: 'a' });
+    const start = 'npx -y mcp-drawbridge login https://mcp.example/mcp --profile work';
+    expect(loginCommand(settings)).toBe(`${start} --client-id c --scope a --device-code`);
+    expect(loginCommand(settings, '--no-browser')).toBe(`${start} --client-id c --scope a --no-browser`);
+    expect(loginCommand(settings, '--with-token')).toBe(`${start} --with-token`);
+  });
+
   test('no secret is in it: neither that of the client nor a key in the query [72]', () => {
     const text = command({ clientId: 'c', clientSecret: 's3cret' }, `${SERVER}?key=s3cret`);
     expect(text).toBe('npx -y mcp-drawbridge login "https://mcp.example/mcp?…" --client-id c');

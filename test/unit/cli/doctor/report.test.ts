@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { makePublic } from '../../../../src/cli/doctor/public-text.ts';
 import {
@@ -18,6 +19,7 @@ import {
   skip,
   warn,
 } from '../../../../src/cli/doctor/step.ts';
+import { steps } from '../../../../src/cli/doctor/steps.ts';
 import { DrawbridgeError } from '../../../../src/errors.ts';
 
 const subject: Subject = {
@@ -74,11 +76,12 @@ describe('the report for people', () => {
 describe('the report for programs', () => {
   test('is one document', () => {
     expect(JSON.parse(document(subject, results))).toEqual({
-      schema: 1,
-      version: '1.2.3',
+      schema: 'mcp-drawbridge/doctor',
+      version: 1,
+      generatedAt: '2026-11-26T22:53:00Z',
+      program: '1.2.3',
       server: 'https://mcp.example.com/mcp',
       profile: 'work',
-      at: '2026-11-26T22:53:00Z',
       ok: false,
       exitCode: 4,
       fix: 'npx mcp-drawbridge login …',
@@ -126,12 +129,30 @@ describe('the report for programs', () => {
   });
 });
 
+describe('the page for users', () => {
+  const page = readFileSync(new URL('../../../../docs/troubleshooting.md', import.meta.url), 'utf8');
+
+  test('lists the steps in their order, and names none that there is not', () => {
+    const listed = /The steps, in their order: ([^.]*)\./.exec(page)?.[1] ?? '';
+    expect([...listed.matchAll(/`([a-z-]+)`/g)].map(([, id]) => id)).toEqual(steps.map(({ id }) => id));
+    const titles = [...page.matchAll(/`\[(?:fail|warn| ok )\] ([^:`…]+):/g)].map(([, title]) => title);
+    expect(titles.filter((title) => !steps.some((step) => step.title === title))).toEqual([]);
+  });
+
+  test('has each step after what it needs', () => {
+    const ids = steps.map(({ id }) => id);
+    for (const { id, needs } of steps)
+      for (const need of needs) expect(ids.slice(0, ids.indexOf(id)), `${id} needs ${need}`).toContain(need);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
 describe('the runner', () => {
   const examination = { signal: new AbortController().signal } as Parameters<typeof runSteps>[1];
   const step = (id: string, needs: string[], run: () => Finding): Step => ({ id, title: id, needs, run });
 
   test('skips what needs a step that has failed, with that reason, and hands the reason of a skip on', async () => {
-    const steps = [
+    const some = [
       step('a', [], () => fail('broken', 'internal')),
       step('b', ['a'], () => ok('never')),
       step('c', ['b'], () => ok('never')),
@@ -140,7 +161,7 @@ describe('the runner', () => {
       step('f', [], () => ok('fine')),
     ];
     const heard: string[] = [];
-    const done = await runSteps(steps, examination, ({ id }) => heard.push(id));
+    const done = await runSteps(some, examination, ({ id }) => heard.push(id));
     expect(done.map(({ status, text }) => `${status}: ${text}`)).toEqual([
       'fail: broken',
       'skip: because “a” has failed',
@@ -153,7 +174,7 @@ describe('the runner', () => {
   });
 
   test('takes what a step throws for its failure, and keeps what is unforeseen to itself', async () => {
-    const steps = [
+    const some = [
       step('a', [], () => {
         throw new DrawbridgeError('timeout', 'Too slow.');
       }),
@@ -161,7 +182,7 @@ describe('the runner', () => {
         throw new Error('a secret');
       }),
     ];
-    const [first, second] = await runSteps(steps, examination, () => {});
+    const [first, second] = await runSteps(some, examination, () => {});
     expect(first).toMatchObject({ status: 'fail', reason: 'timeout', text: 'Too slow.' });
     expect(second).toMatchObject({ status: 'fail', reason: 'internal' });
     expect(second?.text).not.toContain('secret');

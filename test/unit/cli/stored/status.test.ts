@@ -108,7 +108,6 @@ describe('status for people', () => {
     const one = report(await variedStore(), server);
     const text = statusText(one, server, { width: 50, hasColour: true });
     await expect(text).toMatchFileSnapshot('./golden/status-narrow.txt');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: those are looked for
     const uncoloured = text.replace(/\u001b\[\d+m/g, '');
     for (const line of uncoloured.split('\n'))
       if (!/https?:\/\//.test(line)) expect(line.length).toBeLessThanOrEqual(50);
