@@ -51,7 +51,7 @@ export interface ConnectionStatus {
 }
 
 /** What is remembered of a server. */
-export interface RemoteStatus {
+interface RemoteStatus {
   name: string | null;
   version: string | null;
   protocolVersion: string | null;
