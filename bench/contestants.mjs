@@ -92,8 +92,11 @@ export async function findContestants(names, options) {
     try {
       const program = await programs[name](options);
       const env = environment(name, options.keepCertificates);
-      const open = (url) =>
-        new StdioClient(process.execPath, [program, url, ...(extraArguments[name] ?? [])], env);
+      const open = (url, more = {}) =>
+        new StdioClient(process.execPath, [program, url, ...(extraArguments[name] ?? [])], {
+          ...env,
+          ...more,
+        });
       contestants.push({ name, direct: false, open, program, env });
     } catch (error) {
       missing.push(`${name} is left out: ${error.message.split('\n')[0]}`);

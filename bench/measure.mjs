@@ -13,8 +13,8 @@ async function* stepsOf(run) {
 // Returns the function that does the next step and tells whether it was the last.
 function begin(figure, contestant, context, record) {
   const opened = [];
-  const open = (url) => {
-    const client = contestant.open(url);
+  const open = (url, more) => {
+    const client = contestant.open(url, more);
     opened.push(client);
     return client;
   };

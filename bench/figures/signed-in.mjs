@@ -1,12 +1,21 @@
 // How soon a bridge answers when the user has signed in earlier: the start that people see every day.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { SUBJECT } from '../contestants.mjs';
+import { keyring, whyNoKeyring } from '../keyring.mjs';
 import { initializeParams } from '../messages.mjs';
+import { temporaryFolder } from '../processes.mjs';
+
+const KEY = randomBytes(32).toString('base64');
 
 const signedIn = new Set();
 
-/** The sign-in itself, once for each program, through its own browser flow; it is not measured. */
-async function signIn(contestant, { remote }) {
-  if (signedIn.has(contestant.name)) return;
-  const client = contestant.open(remote.protectedUrl);
+/** The sign-in itself, once for each program and store, through its own browser flow; it is not measured. */
+async function signIn(contestant, { remote }, more = {}) {
+  const key = JSON.stringify([contestant.name, more]);
+  if (signedIn.has(key)) return;
+  await remote.reset();
+  const client = contestant.open(remote.protectedUrl, more);
   try {
     await client.request('initialize', initializeParams);
     // Some answer before the sign-in is done; a list of the server's tools comes after it only.
@@ -19,12 +28,12 @@ async function signIn(contestant, { remote }) {
   } finally {
     await client.close();
   }
-  signedIn.add(contestant.name);
+  signedIn.add(key);
 }
 
-async function start(contestant, { remote }, url) {
+async function start(contestant, { remote }, url, more) {
   await remote.reset();
-  const client = contestant.open(url);
+  const client = contestant.open(url, more);
   try {
     return await client.initialize();
   } finally {
@@ -62,7 +71,6 @@ export const signedInFigures = [
       // It knows nothing of authorization: what it needs without is what the others are compared with.
       const isFloor = contestant.name === 'floor';
       const url = isFloor ? remote.url : remote.protectedUrl;
-      await remote.reset();
       if (!isFloor) await signIn(contestant, context);
       const without = await start(contestant, context, remote.url);
       const ms = await start(contestant, context, url);
@@ -71,6 +79,28 @@ export const signedInFigures = [
         over: isFloor ? undefined : ms - without,
         requests: await countRequests(contestant, context, url),
       };
+    },
+  },
+  {
+    name: 'store',
+    runs: 15,
+    metrics: [
+      { key: 'raw', label: 'signed in with a key that was given: over no credentials, ms', limit: 15 },
+      { key: 'keychain', label: 'the key in the keychain: over a key that was given, ms', limit: 25 },
+    ],
+    takes: ({ name }) => name === SUBJECT,
+    measure: async (contestant, context) => {
+      const { remote } = context;
+      const folder = (name) => ({ MCP_DRAWBRIDGE_HOME: join(temporaryFolder, `store-${name}`) });
+      const given = { ...folder('raw'), MCP_DRAWBRIDGE_KEY: KEY, MCP_DRAWBRIDGE_STORE: undefined };
+      await signIn(contestant, context, given);
+      const without = await start(contestant, context, remote.url, folder('none'));
+      const raw = await start(contestant, context, remote.protectedUrl, given);
+      if (whyNoKeyring) return { raw: raw - without };
+      const kept = { ...folder('keychain'), ...(await keyring()), MCP_DRAWBRIDGE_STORE: 'keychain' };
+      await signIn(contestant, context, kept);
+      const keychain = await start(contestant, context, remote.protectedUrl, kept);
+      return { raw: raw - without, keychain: keychain - raw };
     },
   },
 ];
