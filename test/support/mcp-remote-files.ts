@@ -60,7 +60,11 @@ export function mcpRemoteFiles(run: string, changes: Changes = {}): McpRemoteFil
     changes.url === undefined
       ? (named('_tokens.json').split('_')[0] as string)
       : md5(changes.url, ...hashed(made.arguments as string[]));
-  const tokens = { ...readJson(join(from, layout, named('_tokens.json'))), ...changes.tokens };
+  const kept = readJson(join(from, layout, named('_tokens.json')));
+  // The end of a token is a date; the run was made long ago, and is to be as old as its files.
+  const isDated = typeof kept.expires_at === 'number' && typeof kept.expires_in === 'number';
+  const dated = isDated && { expires_at: Date.now() - age + Number(kept.expires_in) * 1000 };
+  const tokens = { ...kept, ...dated, ...changes.tokens };
   const client = { ...readJson(join(from, layout, named('_client_info.json'))), ...changes.client };
   const tokensFile = join(folder, layout, `${hash}_tokens.json`);
   const clientFile = join(folder, layout, `${hash}_client_info.json`);
