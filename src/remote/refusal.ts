@@ -53,8 +53,9 @@ export async function outcomeOfRefusal(
   log.debug('refused', { status });
   if (status === 401 || status === 403) {
     const header = refusal.headers['www-authenticate'];
-    const answered = authorizer.challenged({ status, header, error, used: credential, mayAskUser: true });
-    const final = await (request ? unlessSettled(request, answered) : answered);
+    const challenge = { status, header, error, used: credential, mayAskUser: true };
+    const answer = (): Promise<DrawbridgeError | undefined> => authorizer.challenged(challenge);
+    const final = await (request ? unlessSettled(request, answer) : answer());
     return final ? { kind: 'challenged', error: final } : { kind: 'reauthorized', error };
   }
   if (session?.id !== undefined && isSessionExpired(refusal))
@@ -68,14 +69,14 @@ export async function outcomeOfRefusal(
 /** A request that the client has given up, or was answered meanwhile, does not wait for the user any longer. */
 async function unlessSettled(
   request: OutgoingRequest,
-  answered: Promise<DrawbridgeError | undefined>,
+  answer: () => Promise<DrawbridgeError | undefined>,
 ): Promise<DrawbridgeError | undefined> {
   const given = new Promise<DrawbridgeError>((resolve) => {
     request.abort = resolve;
   });
   request.challengedAt = performance.now();
   try {
-    return await Promise.race([answered, given]);
+    return await Promise.race([answer(), given]);
   } finally {
     request.challengedAt = undefined;
   }
