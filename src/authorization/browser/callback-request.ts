@@ -61,12 +61,22 @@ function pathOf(url: string): string {
   return end < 0 ? url : url.slice(0, end);
 }
 
-/** A link that the user follows, as far as the browser tells (W3C Fetch Metadata); older ones tell nothing. */
+/**
+ * A link that the user follows, as far as the browser tells (W3C Fetch Metadata); older ones, and programs that play the
+ * browser, tell nothing.
+ */
 function isNavigation(request: IncomingMessage): boolean {
   const { headers } = request;
   if (headers.origin !== undefined) return false;
-  if ((headers['sec-fetch-mode'] ?? 'navigate') !== 'navigate') return false;
-  if ((headers['sec-fetch-dest'] ?? 'document') !== 'document') return false;
+  const {
+    'sec-fetch-mode': mode = 'navigate',
+    'sec-fetch-dest': destination,
+    'sec-fetch-site': site,
+  } = headers;
+  // `fetch` of Node says `cors` and no more, and is no page's: browsers name the site and the destination as well.
+  const isScript = mode === 'cors' && site === undefined && destination === undefined;
+  if (mode !== 'navigate' && !isScript) return false;
+  if ((destination ?? 'document') !== 'document') return false;
   return !['sec-purpose', 'purpose', 'x-moz'].some((name) => /prefetch|prerender/i.test(`${headers[name]}`));
 }
 

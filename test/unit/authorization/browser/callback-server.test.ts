@@ -136,7 +136,9 @@ describe('what is no callback is refused and changes nothing', () => {
     'Origin: https://evil.example',
     'Origin: null',
     'Sec-Fetch-Mode: no-cors',
-    'Sec-Fetch-Mode: cors',
+    'Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: cross-site',
+    'Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty',
+    'Sec-Fetch-Mode: cors\r\nOrigin: https://evil.example',
     'Sec-Fetch-Mode: websocket',
     'Sec-Fetch-Dest: image',
     'Sec-Fetch-Dest: iframe',
@@ -149,6 +151,12 @@ describe('what is no callback is refused and changes nothing', () => {
     expect(await get(target, [host, field])).toMatchObject({ status: 403, body: '' });
     expect(calls).toEqual([]);
     await succeeds();
+  });
+
+  test("a program that plays the browser with Node's fetch passes: it is no page's", async () => {
+    const { server, calls } = await receiver();
+    const answer = await fetch(`http://127.0.0.1:${server.port}${target}`);
+    expect([answer.status, calls.length]).toEqual([200, 1]);
   });
 
   test('what a browser sends with a navigation passes', async () => {
