@@ -9,7 +9,7 @@ import {
   type MessageId,
 } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
-import { sleep } from '../remote/retry.ts';
+import { sleep } from '../platform/sleep.ts';
 import type { Outcome, OutgoingRequest, RemoteSink, Session, TransportOptions } from '../remote/transport.ts';
 import { giveAnswer } from './answer-matching.ts';
 import type { BridgeOptions } from './bridge-options.ts';

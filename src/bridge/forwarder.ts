@@ -1,7 +1,8 @@
 import { DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { sleep } from '../platform/sleep.ts';
 import { isModernError } from '../remote/http-answer.ts';
-import { backoff, sleep } from '../remote/retry.ts';
+import { backoff } from '../remote/retry.ts';
 import type { Outcome, OutgoingMessage, RemoteTransport } from '../remote/transport.ts';
 import type { PendingRequest } from './pending-requests.ts';
 import type { SessionRecovery } from './session-recovery.ts';

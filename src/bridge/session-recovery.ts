@@ -3,8 +3,9 @@ import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
 import { findMember, replaceAt } from '../json-text.ts';
 import { isObject, type JsonRpcResponse } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
+import { sleep } from '../platform/sleep.ts';
 import { isHeaderSafe } from '../remote/request-headers.ts';
-import { backoff, sleep } from '../remote/retry.ts';
+import { backoff } from '../remote/retry.ts';
 import type { Outcome, OutgoingMessage, RemoteTransport, Session } from '../remote/transport.ts';
 import { type Answer, PendingRequest } from './pending-requests.ts';
 

@@ -1,6 +1,6 @@
 import type { Authorizer, SignIn } from '../authorization/authorizer.ts';
 import type { DrawbridgeError } from '../errors.ts';
-import { sleep } from '../remote/retry.ts';
+import { sleep } from '../platform/sleep.ts';
 import { SIGN_IN_PATIENCE } from './limits.ts';
 import { type PendingRequest, toolAnswer } from './pending-requests.ts';
 import { signInNeeded, unfinished } from './sign-in-texts.ts';

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { MessageText } from '../byte-text.ts';
+import { sleep } from '../platform/sleep.ts';
 import type { FlowControl } from '../remote/body.ts';
-import { sleep } from '../remote/retry.ts';
 
 /** So much may wait for the client to read before the network is read no further. */
 const HIGH_WATER = 1024 * 1024;

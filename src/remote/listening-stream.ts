@@ -1,11 +1,12 @@
 import { asDrawbridgeError } from '../errors.ts';
 import type { Exchange } from '../platform/http-client.ts';
+import { sleep } from '../platform/sleep.ts';
 import { decodedBody, readChunks } from './body.ts';
 import { isEventStream, isSessionExpired, statusError } from './http-answer.ts';
 import { deliver } from './message-reader.ts';
 import { readRefusal } from './refusal.ts';
 import { commonHeaders, isHeaderSafe, streamHeaders } from './request-headers.ts';
-import { backoff, clampRetry, parseRetryAfter, sleep } from './retry.ts';
+import { backoff, clampRetry, parseRetryAfter } from './retry.ts';
 import { SseReader } from './sse-reader.ts';
 import type { Session, TransportOptions } from './transport.ts';
 

@@ -32,5 +32,3 @@ export function parseRetryAfter(value: string | undefined, now = Date.now()): nu
   const date = /^\s*(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
 }
-
-export { sleep } from '../platform/sleep.ts';

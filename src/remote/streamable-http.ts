@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Exchange, Headers } from '../platform/http-client.ts';
+import { sleep } from '../platform/sleep.ts';
 import { decodedBody, readBody, readChunks } from './body.ts';
 import { isEventStream } from './http-answer.ts';
 import { ListeningStream } from './listening-stream.ts';
 import { deliver } from './message-reader.ts';
 import { outcomeOfRefusal } from './refusal.ts';
 import { commonHeaders, isHeaderSafe, postHeaders, streamHeaders } from './request-headers.ts';
-import { backoff, clampRetry, sleep } from './retry.ts';
+import { backoff, clampRetry } from './retry.ts';
 import { SseReader } from './sse-reader.ts';
 import {
   isRequest,

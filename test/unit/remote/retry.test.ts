@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { backoff, clampRetry, parseRetryAfter, sleep } from '../../../src/remote/retry.ts';
+import { sleep } from '../../../src/platform/sleep.ts';
+import { backoff, clampRetry, parseRetryAfter } from '../../../src/remote/retry.ts';
 
 describe('parseRetryAfter (RFC 9110 section 10.2.3)', () => {
   const now = Date.UTC(2026, 0, 1, 12, 0, 0);
