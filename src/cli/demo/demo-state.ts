@@ -36,8 +36,14 @@ export class DemoState {
     };
   }
 
-  remove(): void {
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  /** @returns whether it is gone: a process of the demo's that is just ending may have written into it meanwhile */
+  remove(): boolean {
+    try {
+      rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
 

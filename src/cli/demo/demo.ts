@@ -195,12 +195,10 @@ class Demo {
       denial === undefined ? undefined : followLink(denial),
       ...this.#clients.map((client) => client.close()),
     ]);
-    for (const state of this.#states) state.remove();
-    if (this.#isSignedIn) return;
-    // The process that signs in notes how it ended, in the folder that has just gone.
-    for (let round = 0; round < 5; round++) {
-      await pause(200);
-      for (const state of this.#states) state.remove();
+    // The process that signs in notes how it ended, in the folder that has just gone: it is looked for once more.
+    for (let round = 0, quiet = this.#isSignedIn ? 1 : 6; quiet > 0 && round < 20; round++) {
+      if (round > 0) await pause(200);
+      if (this.#states.map((state) => state.remove()).every(Boolean)) quiet--;
     }
   }
 }
