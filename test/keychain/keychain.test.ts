@@ -139,7 +139,8 @@ describe.runIf(isLinux && hasKeyring)('an unlocked keychain', () => {
       [auto, 'keychain'],
       [file, 'file'],
     ] as const) {
-      await home.ask(env, settings, 'write', 'client', idOf(String(Math.random())), '1', '0');
+      const written = await home.ask(env, settings, 'write', 'client', idOf(String(Math.random())), '1', '0');
+      expect(written).not.toHaveProperty('reason');
       expect(slotsOf(home.folder)).toMatchObject([{ type }]);
       expect(await home.ask(env, settings, 'read', 'connection', id)).toBe('token');
     }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { BusConnection, socketPath } from '../../src/credentials/dbus.ts';
+import { SecretService } from '../../src/credentials/secret-service.ts';
 import { tempFolder } from './temp-folder.ts';
 import { until, within } from './wait.ts';
 
@@ -55,6 +56,16 @@ export async function startKeyring({ state = tempFolder(), isLocked = false } = 
   daemon.stdin.on('error', () => {});
   daemon.stdin.end(isLocked ? '' : PASSWORD);
   await waitForService(address);
+  // The name is there before the keyring is open: what comes in between finds it locked.
+  if (!isLocked) {
+    const service = new SecretService(env, 3_000);
+    const isOpen = (): Promise<boolean> =>
+      service.check().then(
+        () => true,
+        () => false,
+      );
+    await until('the open keyring', isOpen);
+  }
   const stop = async (): Promise<void> => {
     await Promise.all([end(daemon), end(bus)]);
   };
