@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { displayText } from '../errors.ts';
 import { isObject } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
+import type { Settings } from '../settings.ts';
 import {
   hashesOf,
   type Ignore,
@@ -76,6 +77,19 @@ export function findMcpRemoteSignIns(
     }
   }
   return found.sort((a, b) => b.obtainedAt - a.obtainedAt);
+}
+
+/** Whether mcp-remote has kept tokens for the connection of these settings, which a bridge takes over. */
+export function hasMcpRemoteSignIn(
+  { url, signIn, headers, network }: Settings,
+  log: Parameters<typeof findMcpRemoteSignIns>[2],
+): boolean {
+  const folder = mcpRemoteFolder(network.env);
+  if (folder === undefined || signIn.profile !== 'default') return false;
+  const { authorizeParams, clientMetadataUrl } = signIn;
+  const resource = signIn.resource ?? undefined;
+  const query = { server: url, resource, headers, authorizeParams, clientMetadataUrl };
+  return findMcpRemoteSignIns(folder, query, log).length > 0;
 }
 
 /** Whether two texts name the same issuer: mcp-remote writes it with a slash at its end or without. */

@@ -3,11 +3,10 @@ import { Renewal } from '../../authorization/renewal.ts';
 import { covers } from '../../authorization/scopes.ts';
 import { ageOf } from '../../authorization/token-age.ts';
 import { TokenCommand } from '../../authorization/token-command.ts';
-import { findMcpRemoteSignIns, mcpRemoteFolder } from '../../credentials/import-mcp-remote.ts';
+import { hasMcpRemoteSignIn } from '../../credentials/import-mcp-remote.ts';
 import type { ConnectionRecord } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, displayText } from '../../errors.ts';
-import type { Settings } from '../../settings.ts';
 import { spanOf } from './check-network.ts';
 import type { Examination } from './examination.ts';
 import { scopeHint } from './refused-credential.ts';
@@ -136,16 +135,6 @@ export function checkLeftovers({ settings, log, inUse }: Examination): Finding {
     'plain-text',
     'if you no longer use mcp-remote, delete its folder (~/.mcp-auth)',
   );
-}
-
-/** Whether mcp-remote has kept tokens for this server, which a bridge takes over. */
-function hasMcpRemoteSignIn({ url, signIn, headers, network }: Settings, log: Examination['log']): boolean {
-  const folder = mcpRemoteFolder(network.env);
-  if (folder === undefined || signIn.profile !== 'default') return false;
-  const { authorizeParams, clientMetadataUrl } = signIn;
-  const resource = signIn.resource ?? undefined;
-  const query = { server: url, resource, headers, authorizeParams, clientMetadataUrl };
-  return findMcpRemoteSignIns(folder, query, log).length > 0;
 }
 
 /** What the credentials may do, against what the server wants. */

@@ -3,7 +3,7 @@ import { SIGN_IN_GATE } from '../../authorization/sign-in/task.ts';
 import { connectionsIn, type SignedOut, signOut } from '../../authorization/sign-out.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import { connectionId } from '../../credentials/ids.ts';
-import { findMcpRemoteSignIns, mcpRemoteFolder } from '../../credentials/import-mcp-remote.ts';
+import { hasMcpRemoteSignIn } from '../../credentials/import-mcp-remote.ts';
 import type { ConnectionRecord } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
@@ -220,15 +220,6 @@ class Logout {
       this.#log.warn('registrations left as they are', { reason: asDrawbridgeError(error).reason });
     }
   }
-}
-
-function hasMcpRemoteSignIn({ url, signIn, headers, network }: Settings, log: Logger): boolean {
-  const folder = mcpRemoteFolder(network.env);
-  if (folder === undefined || signIn.profile !== 'default') return false;
-  const { authorizeParams, clientMetadataUrl } = signIn;
-  const resource = signIn.resource ?? undefined;
-  const query = { server: url, resource, headers, authorizeParams, clientMetadataUrl };
-  return findMcpRemoteSignIns(folder, query, log).length > 0;
 }
 
 function counted(connections: number): string {

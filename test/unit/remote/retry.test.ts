@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { sleep } from '../../../src/platform/sleep.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { backoff, clampRetry, parseRetryAfter } from '../../../src/remote/retry.ts';
 
 describe('parseRetryAfter (RFC 9110 section 10.2.3)', () => {
@@ -81,38 +80,4 @@ test.each([
   [1e12, 60_000],
 ])('clampRetry(%i) is %i [101]', (given, kept) => {
   expect(clampRetry(given)).toBe(kept);
-});
-
-describe('sleep', () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
-
-  test('resolves after its time', async () => {
-    let done = false;
-    const slept = sleep(1000).then(() => {
-      done = true;
-    });
-    await vi.advanceTimersByTimeAsync(999);
-    expect(done).toBe(false);
-    await vi.advanceTimersByTimeAsync(1);
-    await slept;
-  });
-
-  test('resolves at once when it is aborted, before or meanwhile, and leaves no timer', async () => {
-    const controller = new AbortController();
-    const slept = sleep(1_000_000, controller.signal);
-    controller.abort();
-    await slept;
-    await sleep(1_000_000, controller.signal);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  test('leaves no listener on a signal that lasts', async () => {
-    const { signal } = new AbortController();
-    const remove = vi.spyOn(signal, 'removeEventListener');
-    const slept = sleep(10, signal);
-    await vi.advanceTimersByTimeAsync(10);
-    await slept;
-    expect(remove).toHaveBeenCalledOnce();
-  });
 });
