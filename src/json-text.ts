@@ -58,6 +58,13 @@ export function replaceAt(text: string, span: Span, replacement: string): string
   return text.slice(0, span.start) + replacement + text.slice(span.end);
 }
 
+/** A message with another id, or with one where it has none. */
+export function withId(text: string, id: string | number): string {
+  const span = findMember(text, 'id');
+  if (span) return replaceAt(text, span, JSON.stringify(id));
+  return text.replace('{', () => `{"id":${JSON.stringify(id)},`);
+}
+
 /** The text as one line. In valid JSON a raw line break is white space between tokens, so nothing is lost. */
 export function toOneLine(text: string): string {
   return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, ' ') : text;
@@ -69,20 +76,27 @@ function memberOf(text: string, objectStart: number, key: string): Span | undefi
 }
 
 function membersNamed(text: string, objectStart: number, key: string): Span[] {
-  const found: Span[] = [];
+  return members(text, objectStart).filter((member) => member.key === key);
+}
+
+/** The members of the object that begins at `objectStart`: each key, where it begins, and the place of its value. */
+export function members(text: string, objectStart: number): (Span & { key: string; keyStart: number })[] {
+  const found = [];
   let at = skipSpace(text, objectStart + 1);
   while (text[at] !== '}') {
+    const keyStart = at;
     const keyEnd = skipString(text, at);
     const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
     const end = skipValue(text, start);
-    if (JSON.parse(text.slice(at, keyEnd)) === key) found.push({ start, end });
+    found.push({ key: JSON.parse(text.slice(keyStart, keyEnd)) as string, keyStart, start, end });
     at = skipSpace(text, end);
     if (text[at] === ',') at = skipSpace(text, at + 1);
   }
   return found;
 }
 
-function skipSpace(text: string, at: number): number {
+/** @returns the place of the first character from `at` on that is no white space */
+export function skipSpace(text: string, at: number): number {
   for (;;) {
     const code = text.charCodeAt(at);
     if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at;

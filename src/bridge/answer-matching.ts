@@ -1,6 +1,6 @@
 import type { MessageText } from '../byte-text.ts';
+import { withId } from '../json-text.ts';
 import type { JsonRpcResponse } from '../jsonrpc.ts';
-import { withId } from './message-text.ts';
 import type { PendingRequest, PendingRequests } from './pending-requests.ts';
 import { refusals } from './refusals.ts';
 

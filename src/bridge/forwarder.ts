@@ -4,6 +4,7 @@ import { sleep } from '../platform/sleep.ts';
 import { isModernError } from '../remote/http-answer.ts';
 import { backoff } from '../remote/retry.ts';
 import type { Outcome, OutgoingMessage, RemoteTransport } from '../remote/transport.ts';
+import { sendPatiently } from './patient-send.ts';
 import type { PendingRequest } from './pending-requests.ts';
 import type { SessionRecovery } from './session-recovery.ts';
 
@@ -17,17 +18,6 @@ export interface ForwarderOptions {
 
 /** A remote that is down when the client starts is waited for so long, then `initialize` is answered with an error. */
 const INITIALIZE_PATIENCE = 14_000;
-const LONGEST_RETRY_AFTER = 60;
-const MAX_BUSY_TRIES = 3;
-/** A refresh, a sign-in and a step-up may each be what was missing. */
-const MAX_REAUTHORIZATIONS = 3;
-
-/**
- * Requests that only read, or that set what is then set, so that running twice does no harm. A tool call is none of
- * them, whatever the tool's annotations claim: those are the server's word (MCP 2026-07-28, Tools, Warning).
- */
-const repeatable =
-  /^(initialize|ping|logging\/setLevel|completion\/complete|prompts\/get|resources\/(read|subscribe|unsubscribe)|tasks\/(get|result|cancel)|.+\/list|notifications\/.+)$/;
 
 /** These, and the client's answers, mean nothing in another session than the one they were made for. */
 const ofItsSession = new Set([undefined, 'notifications/initialized', 'notifications/cancelled']);
@@ -110,38 +100,8 @@ export class Forwarder {
     return outcome;
   }
 
-  /** One message with the repetitions that can do no harm. */
-  async #send(message: OutgoingMessage | PendingRequest): Promise<Outcome> {
-    const mayRepeat = message.method === undefined || repeatable.test(message.method);
-    let reauthorizations = 0;
-    for (let tries = 1; ; tries++) {
-      const outcome = await this.#options.transport().send(message);
-      // How the sign-in ended is worth knowing, though the request has been answered for want of it.
-      if ('settled' in message && message.settled && outcome.kind !== 'challenged') return { kind: 'done' };
-      switch (outcome.kind) {
-        case 'reauthorized':
-          if (++reauthorizations > MAX_REAUTHORIZATIONS) return { kind: 'challenged', error: outcome.error };
-          if ('alive' in message) message.alive('body');
-          tries--;
-          break;
-        case 'busy': {
-          const wait = outcome.retryAfter === undefined ? backoff(tries + 1) : outcome.retryAfter * 1000;
-          const isTooLong = wait > LONGEST_RETRY_AFTER * 1000;
-          if (!mayRepeat || isTooLong || tries >= MAX_BUSY_TRIES) return outcome;
-          if ('alive' in message) message.deadline += wait;
-          await sleep(wait);
-          break;
-        }
-        case 'failed': {
-          // A kept connection that the server closed at this very moment: the next one is a new one.
-          const wasCut = outcome.mayHaveRun && outcome.error.reason === 'unreachable';
-          if (!wasCut || !mayRepeat || tries > 1) return outcome;
-          break;
-        }
-        default:
-          return outcome;
-      }
-    }
+  #send(message: OutgoingMessage | PendingRequest): Promise<Outcome> {
+    return sendPatiently((sent) => this.#options.transport().send(sent), message);
   }
 
   #giveUp(request: PendingRequest, outcome: Refusal): void {

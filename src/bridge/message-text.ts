@@ -16,12 +16,6 @@ export function withoutNullParams(
   return span ? replaceAt(text, span, '{}') : line;
 }
 
-export function withId(text: string, id: MessageId): string {
-  const span = findMember(text, 'id');
-  if (span) return replaceAt(text, span, JSON.stringify(id));
-  return text.replace('{', () => `{"id":${JSON.stringify(id)},`);
-}
-
 export function pong(id: MessageId): Answer {
   return ownAnswer(id, {});
 }

@@ -2,6 +2,7 @@ import type { MessageText } from '../byte-text.ts';
 import type { DrawbridgeError } from '../errors.ts';
 import { toOneLine } from '../json-text.ts';
 import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
+import type { Headers } from '../platform/http-client.ts';
 import type { OutgoingRequest } from '../remote/transport.ts';
 import { type Limits, limitsFor } from './limits.ts';
 
@@ -19,6 +20,7 @@ export interface Answer {
 export class PendingRequest implements OutgoingRequest {
   readonly id: MessageId;
   readonly method: string;
+  readonly params: unknown;
   readonly body: MessageText;
   readonly progressToken: MessageId | undefined;
   /** Its answer only says that a task has begun; progress goes on under the same token (MCP 2025-11-25, Tasks). */
@@ -28,6 +30,8 @@ export class PendingRequest implements OutgoingRequest {
   failure: DrawbridgeError | undefined;
   abort: ((error: DrawbridgeError) => void) | undefined;
   sessionId: string | undefined;
+  modernHeaders: Headers | undefined;
+  acknowledged = false;
   challengedAt: number | undefined;
   /** When it came, on the clock of `performance.now()`. */
   readonly since = performance.now();
@@ -49,6 +53,7 @@ export class PendingRequest implements OutgoingRequest {
   ) {
     this.id = request.id;
     this.method = request.method;
+    this.params = request.params;
     this.body = request.body;
     this.progressToken = progressTokenOf(request.params);
     this.isTask = isObject(request.params) && isObject(request.params.task);
@@ -61,6 +66,10 @@ export class PendingRequest implements OutgoingRequest {
   alive(phase: 'body' | 'stream'): void {
     const limit = phase === 'stream' ? this.#limits.stream : this.#limits.answer;
     this.deadline = Math.min(performance.now() + limit, this.#latest);
+  }
+
+  postpone(milliseconds: number): void {
+    this.deadline += milliseconds;
   }
 
   answer(answer: Answer): void {

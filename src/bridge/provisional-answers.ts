@@ -1,13 +1,10 @@
 import { isObject } from '../jsonrpc.ts';
+import { isLegacyRevision, LATEST_LEGACY } from '../revisions.ts';
 import type { RememberedServer } from './server-memory.ts';
 
 /** What the client is told while the server can't be asked: nothing that the server could not say later. */
 
 export const SIGN_IN_TOOL = 'sign_in';
-
-/** The revisions that the bridge can carry, oldest first. */
-const revisions = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'];
-const LATEST = '2025-11-25';
 
 const catalogues = ['tools', 'prompts', 'resources'];
 
@@ -32,7 +29,7 @@ export function provisionalResult(
   host: string,
 ): ProvisionalResult {
   const asked = isObject(params) ? params.protocolVersion : undefined;
-  const revision = typeof asked === 'string' && revisions.includes(asked) ? asked : LATEST;
+  const revision = isLegacyRevision(asked) ? asked : LATEST_LEGACY;
   const known = remembered && isFit(remembered) ? remembered : undefined;
   const instructions = known ? known.instructions : signInPending(host);
   return {
@@ -67,7 +64,7 @@ function withListChanges(capabilities: Record<string, unknown>): Record<string, 
 
 /** A revision is a date: of the two, the one that both sides know. */
 function earlier(known: string, asked: string): string {
-  return revisions.includes(known) && known < asked ? known : asked;
+  return isLegacyRevision(known) && known < asked ? known : asked;
 }
 
 interface Fit {

@@ -1,5 +1,6 @@
 import type { MessageText } from '../byte-text.ts';
-import { findElements, findMember, isUnambiguous, replaceAt } from '../json-text.ts';
+import { keepElements } from '../json-edit.ts';
+import { isUnambiguous } from '../json-text.ts';
 import { isObject } from '../jsonrpc.ts';
 import type { ToolFilterSettings } from '../settings.ts';
 
@@ -44,12 +45,7 @@ export class ToolFilter {
       (tool) => isObject(tool) && typeof tool.name === 'string' && this.allows(tool.name),
     );
     if (kept.every(Boolean)) return text;
-    const json = text.toString();
-    const array = findMember(json, 'result', 'tools');
-    if (!array) return text;
-    const elements = findElements(json, array.start).filter((_, index) => kept[index]);
-    const list = elements.map(({ start, end }) => json.slice(start, end)).join(',');
-    return replaceAt(json, array, `[${list}]`);
+    return keepElements(text.toString(), ['result', 'tools'], kept);
   }
 }
 

@@ -53,7 +53,7 @@ export async function outcomeOfRefusal(
   log.debug('refused', { status });
   if (status === 401 || status === 403) {
     const header = refusal.headers['www-authenticate'];
-    const challenge = { status, header, error, used: credential, mayAskUser: true };
+    const challenge = { status, header, error, used: credential, mayAskUser: request?.mayAskUser ?? true };
     const answer = (): Promise<DrawbridgeError | undefined> => authorizer.challenged(challenge);
     const final = await (request ? unlessSettled(request, answer) : answer());
     return final ? { kind: 'challenged', error: final } : { kind: 'reauthorized', error };

@@ -56,8 +56,9 @@ export class StreamableHttp implements RemoteTransport {
   }
 
   async send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome> {
+    const { modernHeaders } = message;
     // `initialize` opens a session, so it is never sent in one (MCP 2025-11-25, Session Management).
-    const session = message.method === 'initialize' ? undefined : this.#session;
+    const session = message.method === 'initialize' || modernHeaders ? undefined : this.#session;
     const request = isRequest(message) ? message : undefined;
     let exchange: Exchange | undefined;
     let timer: NodeJS.Timeout | undefined;
@@ -65,7 +66,8 @@ export class StreamableHttp implements RemoteTransport {
       const pending = this.#options.authorizer.credential();
       const credential = typeof pending === 'object' ? await pending : pending;
       if (request?.settled) return { kind: 'done' };
-      const headers = this.#postHeaders(session, credential);
+      const common = this.#postHeaders(session, credential);
+      const headers = modernHeaders ? { ...common, ...modernHeaders } : common;
       exchange = this.#track(
         this.#options.client.exchange('POST', this.#options.path, headers, message.body),
       );
@@ -153,6 +155,7 @@ export class StreamableHttp implements RemoteTransport {
       const error = await this.#readStream(response, request, cursor);
       if (request.settled) return { kind: 'done' };
       if (error?.reason === 'too-large') return { kind: 'failed', error, mayHaveRun: true };
+      if (request.modernHeaders) return this.#streamLost('which this protocol revision can not resume');
       if (cursor.id === undefined) return this.#streamLost('and gave no event id to resume it by');
       // A clean end after an event id is polling: the request is still running (MCP 2025-11-25, item 6).
       failures = cursor.id !== before || !error ? 0 : failures + 1;

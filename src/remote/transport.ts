@@ -14,18 +14,31 @@ export interface OutgoingMessage {
   /** JSON text of exactly one message. */
   readonly body: MessageText;
   readonly method: string | undefined;
+  /**
+   * Set for a message of the revision 2026-07-28 or later: the headers that it has beside the common ones. It belongs to
+   * no session, and the stream of its answer can't be resumed.
+   */
+  modernHeaders?: Headers | undefined;
 }
 
 /** A request on its way; the transport lets go of it as soon as it is settled. */
 export interface OutgoingRequest extends OutgoingMessage {
   readonly id: MessageId;
   readonly method: string;
+  /** As parsed; the long strings of a large message come out empty (parseLargeJson). */
+  readonly params: unknown;
+  /** Whether the user may be asked to sign in for it; undefined: yes. */
+  readonly mayAskUser?: boolean | undefined;
+  /** Set where the acknowledgement of a subscription was handed to the sink. */
+  acknowledged?: boolean;
   /** Answered, failed or cancelled: nothing that still comes for it is of interest. */
   readonly settled: boolean;
   /** Set by the transport while the request is under way: ends that, and what was awaited fails with `error`. */
   abort: ((error: DrawbridgeError) => void) | undefined;
   /** Called by the transport at each sign of life, with the phase that the request is in. */
   alive(phase: 'body' | 'stream'): void;
+  /** Waiting is part of the plan: it is given up so many milliseconds later. */
+  postpone(milliseconds: number): void;
   /** Set while its 401 or 403 is being dealt with, on the clock of `performance.now()`: the user may be asked. */
   challengedAt: number | undefined;
   /** `Mcp-Session-Id` of the answer to `initialize`. */
@@ -100,6 +113,19 @@ export interface RemoteTransport {
    */
   listen(): Promise<void>;
   /** Ends streams and session. Resolves within `timeout` milliseconds. */
+  close(timeout: number): Promise<void>;
+}
+
+/** A way to the remote for messages in the form of the revision 2026-07-28. */
+export interface ModernRemote {
+  /**
+   * Sends one request or notification. What comes back is handed to the sink in the same form, an answer with the
+   * request as its origin and under its id. Never rejects.
+   */
+  send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome>;
+  /** Credentials are there that were not: what waits for them goes on. */
+  signedIn(): void;
+  /** Ends streams and sessions. Resolves within `timeout` milliseconds. */
   close(timeout: number): Promise<void>;
 }
 

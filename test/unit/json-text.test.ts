@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findElements, findMember, isUnambiguous, replaceAt, toOneLine } from '../../src/json-text.ts';
+import {
+  findElements,
+  findMember,
+  isUnambiguous,
+  replaceAt,
+  toOneLine,
+  withId,
+} from '../../src/json-text.ts';
 import { arraysOf, escapeAll, jsonNodes, jsonSpace, pathsOf } from './helpers/json-document.ts';
 
 const member = (text: string, ...path: string[]): string | undefined => {
@@ -132,5 +139,31 @@ describe('toOneLine', () => {
   test('gives text that is one line already back as it is', () => {
     const text = '{"a":"\\n\u2028"}';
     expect(toOneLine(text)).toBe(text);
+  });
+});
+
+describe('withId', () => {
+  test.each([
+    ['{"jsonrpc":"2.0","id":"1","result":{}}', 1, '{"jsonrpc":"2.0","id":1,"result":{}}'],
+    ['{"id":null,"error":{"id":5}}', 'a', '{"id":"a","error":{"id":5}}'],
+    [' {"jsonrpc":"2.0","error":{}}', 7, ' {"id":7,"jsonrpc":"2.0","error":{}}'],
+    ['{"error":{}}', "$$ $& $' $1", '{"id":"$$ $& $\' $1","error":{}}'],
+    ['{"error":{"id":5}}', 'é"', '{"id":"é\\"","error":{"id":5}}'],
+  ])('%s with the id %j is %s [M-32]', (text, id, expected) => {
+    expect(withId(text, id)).toBe(expected);
+  });
+
+  test('puts any id in, as it is', () => {
+    const id = fc.oneof(
+      fc.maxSafeInteger(),
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom('$', '&', '`', "'", '1', '<', '"', '\\', '{') }),
+    );
+    const texts = fc.constantFrom('{"jsonrpc":"2.0","id":"x","error":{}}', '{"jsonrpc":"2.0","error":{}}');
+    fc.assert(
+      fc.property(id, texts, (given, text) => {
+        expect(JSON.parse(withId(text, given))).toEqual({ jsonrpc: '2.0', id: given, error: {} });
+      }),
+    );
   });
 });

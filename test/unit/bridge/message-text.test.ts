@@ -1,12 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  cancelled,
-  createIdMaker,
-  pong,
-  withId,
-  withoutNullParams,
-} from '../../../src/bridge/message-text.ts';
+import { cancelled, createIdMaker, pong, withoutNullParams } from '../../../src/bridge/message-text.ts';
 import type { JsonRpcNotification } from '../../../src/jsonrpc.ts';
 import { byteText } from '../helpers/byte-chunks.ts';
 
@@ -33,32 +26,6 @@ describe('withoutNullParams', () => {
     '{"method":"x","params":[null]}',
   ])('%s stays as it is [85]', (line) => {
     expect(mend(line)).toBe(line);
-  });
-});
-
-describe('withId', () => {
-  test.each([
-    ['{"jsonrpc":"2.0","id":"1","result":{}}', 1, '{"jsonrpc":"2.0","id":1,"result":{}}'],
-    ['{"id":null,"error":{"id":5}}', 'a', '{"id":"a","error":{"id":5}}'],
-    [' {"jsonrpc":"2.0","error":{}}', 7, ' {"id":7,"jsonrpc":"2.0","error":{}}'],
-    ['{"error":{}}', "$$ $& $' $1", '{"id":"$$ $& $\' $1","error":{}}'],
-    ['{"error":{"id":5}}', 'é"', '{"id":"é\\"","error":{"id":5}}'],
-  ])('%s with the id %j is %s [M-32]', (text, id, expected) => {
-    expect(withId(text, id)).toBe(expected);
-  });
-
-  test('puts any id in, as it is', () => {
-    const id = fc.oneof(
-      fc.maxSafeInteger(),
-      fc.string({ unit: 'binary' }),
-      fc.string({ unit: fc.constantFrom('$', '&', '`', "'", '1', '<', '"', '\\', '{') }),
-    );
-    const texts = fc.constantFrom('{"jsonrpc":"2.0","id":"x","error":{}}', '{"jsonrpc":"2.0","error":{}}');
-    fc.assert(
-      fc.property(id, texts, (given, text) => {
-        expect(JSON.parse(withId(text, given))).toEqual({ jsonrpc: '2.0', id: given, error: {} });
-      }),
-    );
   });
 });
 

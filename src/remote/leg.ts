@@ -1,0 +1,92 @@
+import type { MessageText } from '../byte-text.ts';
+import type { DrawbridgeError } from '../errors.ts';
+import type { JsonRpcMessage, JsonRpcResponse, MessageId } from '../jsonrpc.ts';
+import type { Headers } from '../platform/http-client.ts';
+import type { OutgoingRequest } from './transport.ts';
+
+/** What a leg may have of its own; all else is its request's. */
+export interface LegParts {
+  id?: MessageId;
+  method?: string;
+  params?: unknown;
+  body?: MessageText;
+  mayAskUser?: boolean;
+  /** Takes what comes on its exchange and is no answer; undefined: that goes where the request's would. */
+  onMessage?: (text: MessageText, message: JsonRpcMessage) => void;
+}
+
+/**
+ * One exchange on a request's behalf, in its own or in other words. Its answer stops here, to be looked at before the
+ * request gets any; cancelling or failing the request ends the exchange.
+ */
+export class Leg implements OutgoingRequest {
+  readonly request: OutgoingRequest;
+  readonly id: MessageId;
+  readonly method: string;
+  readonly params: unknown;
+  readonly body: MessageText;
+  readonly mayAskUser: boolean | undefined;
+  readonly onMessage: LegParts['onMessage'];
+  sessionId: string | undefined;
+  modernHeaders: Headers | undefined;
+  #answer: { text: MessageText; message: JsonRpcResponse } | undefined;
+  #onAnswer: (() => void) | undefined;
+
+  constructor(request: OutgoingRequest, parts: LegParts = {}) {
+    this.request = request;
+    this.id = parts.id ?? request.id;
+    this.method = parts.method ?? request.method;
+    this.params = 'params' in parts ? parts.params : request.params;
+    this.body = parts.body ?? request.body;
+    this.mayAskUser = parts.mayAskUser ?? request.mayAskUser;
+    this.onMessage = parts.onMessage;
+  }
+
+  /** The answer of the remote's, under the id of this leg. */
+  get answer(): { text: MessageText; message: JsonRpcResponse } | undefined {
+    return this.#answer;
+  }
+
+  /** Resolves when the answer is here; the exchange may go on, since some servers leave a stream open. */
+  get answered(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#answer) resolve();
+      else this.#onAnswer = resolve;
+    });
+  }
+
+  get settled(): boolean {
+    return this.#answer !== undefined || this.request.settled;
+  }
+
+  get abort(): ((error: DrawbridgeError) => void) | undefined {
+    return this.request.abort;
+  }
+
+  set abort(abort: ((error: DrawbridgeError) => void) | undefined) {
+    this.request.abort = abort;
+  }
+
+  get challengedAt(): number | undefined {
+    return this.request.challengedAt;
+  }
+
+  set challengedAt(at: number | undefined) {
+    this.request.challengedAt = at;
+  }
+
+  alive(phase: 'body' | 'stream'): void {
+    this.request.alive(phase);
+  }
+
+  postpone(milliseconds: number): void {
+    this.request.postpone(milliseconds);
+  }
+
+  /** Takes the answer; whatever comes after it is not of interest. */
+  take(text: MessageText, message: JsonRpcResponse): void {
+    if (this.settled) return;
+    this.#answer = { text, message };
+    this.#onAnswer?.();
+  }
+}
