@@ -48,8 +48,15 @@ const { output } = await bundle.write({
       // The rest of the plain start of a bridge, which commands are spared.
       {
         name: 'bridge',
-        test: /\/src\/(cli\/run-bridge|bridge\/(?!link-request|provisional|sign-in-(gate|texts|tool)|stored-server-memory|waiting-requests)[a-z-]+|remote\/(?!http-sse)[a-z-]+|authorization\/(authorizer|lazy-authorizer)|platform\/(http-client|lifetime|network-errors)|json-text|byte-text|large-json)\.ts/,
+        test: /\/src\/(cli\/run-bridge|bridge\/(?!link-request|provisional|sign-in-(gate|texts|tool)|stored-server-memory|waiting-requests)[a-z-]+|bridge\/era\/(modern-hook|opening|remote-era|ways)|remote\/(?!http-sse|mcp-headers|modern-http|subscription|tool-headers)[a-z-]+|authorization\/(authorizer|lazy-authorizer)|platform\/(http-client|lifetime|network-errors)|json-edit|json-text|byte-text|large-json|revisions)\.ts/,
       },
+      // The modern protocol, and the two translations.
+      {
+        name: 'modern',
+        test: /\/src\/(remote\/(mcp-headers|modern-http|subscription|tool-headers)|bridge\/era\/(modern-(face|answers)|detect))\.ts/,
+      },
+      { name: 'legacy-client', test: /\/src\/bridge\/era\/(legacy-client|input-rounds)/ },
+      { name: 'modern-client', test: /\/src\/bridge\/era\/(modern-client|parking|legacy-engine)/ },
       // What writes into the configurations of clients, but for the declaration of its commands.
       {
         name: 'clients',

@@ -5,6 +5,8 @@ export interface Settings {
   /** The MCP endpoint: https, or http where it is loopback or `--allow-http` was given. */
   url: URL;
   transport: TransportChoice;
+  /** Which era of the protocol the remote is spoken to in; `auto` finds it out. */
+  era: EraChoice;
   network: NetworkSettings;
   /** The user's own headers, sent on every request to the MCP server's origin and nowhere else. */
   headers: Readonly<Record<string, string>>;
@@ -21,6 +23,9 @@ export interface Settings {
 
 export const transportChoices = ['auto', 'http', 'sse'] as const;
 type TransportChoice = (typeof transportChoices)[number];
+
+export const eraChoices = ['auto', 'legacy', 'modern'] as const;
+export type EraChoice = (typeof eraChoices)[number];
 
 export interface NetworkSettings {
   /** How long a connection may take, TLS and proxy included. */

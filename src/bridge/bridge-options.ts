@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts';
 import type { HttpClient } from '../platform/http-client.ts';
 import type { RemoteTransport, TransportOptions } from '../remote/transport.ts';
 import type { Settings } from '../settings.ts';
+import type { EraMemory } from './era/remote-era.ts';
 import type { ServerMemory } from './server-memory.ts';
 
 export interface BridgeOptions {
@@ -15,6 +16,8 @@ export interface BridgeOptions {
   createTransport: (options: TransportOptions) => RemoteTransport;
   /** Where the server's answer to `initialize` is kept; undefined: nowhere. */
   memory?: ServerMemory | undefined;
+  /** Where it is kept which era the server is of; undefined: nowhere. */
+  eraMemory?: EraMemory | undefined;
   log: Logger;
   input: Readable;
   output: Writable;

@@ -11,16 +11,21 @@ import {
 import type { Logger } from '../logger.ts';
 import { sleep } from '../platform/sleep.ts';
 import type { Outcome, OutgoingRequest, RemoteSink, Session, TransportOptions } from '../remote/transport.ts';
-import { giveAnswer } from './answer-matching.ts';
+import { revisionNamedIn } from '../revisions.ts';
 import type { BridgeOptions } from './bridge-options.ts';
 import { ClientMessages } from './client-messages.ts';
 import { DeadlineWatch } from './deadlines.ts';
+import { ModernHook } from './era/modern-hook.ts';
+import { Opening } from './era/opening.ts';
+import { RemoteEra } from './era/remote-era.ts';
+import { createTranslation } from './era/ways.ts';
 import { Forwarder } from './forwarder.ts';
 import { InitializeGate } from './initialize-gate.ts';
 import { cancelled, createIdMaker, pong } from './message-text.ts';
 import { type Answer, errorAnswer, PendingRequest, PendingRequests } from './pending-requests.ts';
 import { refusals } from './refusals.ts';
 import { RemoteEnd } from './remote-end.ts';
+import { RemoteMessages } from './remote-messages.ts';
 import { RequestQueue } from './request-queue.ts';
 import { ServerRequests } from './server-requests.ts';
 import { CONFIRMATION_PATIENCE, SessionRecovery } from './session-recovery.ts';
@@ -53,6 +58,9 @@ export class Bridge implements RemoteSink {
   /** Messages that have no answer and are still on their way. */
   readonly #posting = new Set<Promise<unknown>>();
   readonly #remote: RemoteEnd;
+  readonly #opening: Opening;
+  readonly #modern: ModernHook;
+  readonly #remoteMessages: RemoteMessages;
   readonly #newId = createIdMaker();
   #closing = false;
   #drainUntil = 0;
@@ -61,16 +69,38 @@ export class Bridge implements RemoteSink {
     const { settings, log } = options;
     this.#options = options;
     this.#log = log;
-    this.#remote = new RemoteEnd(options.createTransport, this.#transportOptions());
+    const era = new RemoteEra(settings.era, options.eraMemory);
+    const transport = this.#transportOptions();
+    const ways = { createTransport: options.createTransport, transport, settings, newId: this.#newId };
+    this.#remote = new RemoteEnd(options.createTransport, transport, () => createTranslation(ways));
+    this.#opening = new Opening({
+      end: this.#remote,
+      sink: this,
+      era,
+      newId: this.#newId,
+      onTaken: () => this.#taken(),
+      log,
+    });
     this.#toolFilter = new ToolFilter(settings.tools);
     this.#serverRequests = new ServerRequests(this.#newId);
+    this.#remoteMessages = new RemoteMessages({
+      pending: this.#pending,
+      serverRequests: this.#serverRequests,
+      write: (text) => this.#stdout.write(text),
+      onAsked: () => {
+        // The answer comes on stdin, whatever else waits there.
+        if (!this.#closing && !this.#stdout.blocked) this.#stdin.resume();
+      },
+      refuse: (answer) => this.#refuseServerRequest(answer),
+      log,
+    });
     this.#recovery = new SessionRecovery({
       transport: () => this.#remote.transport,
       sendOwn: (request) => this.#sendOwn(request),
       post: (message) => this.#forwarder.post(message),
       newId: this.#newId,
       requestTimeout: settings.network.requestTimeout,
-      onSessionEnded: () => this.#cancelServerRequests(),
+      onSessionEnded: () => this.#remoteMessages.cancelServerRequests(),
       onRecovered: (notifications) => {
         for (const notification of notifications) this.#stdout.write(notification);
         this.#signIn.gate?.recovered();
@@ -79,7 +109,11 @@ export class Bridge implements RemoteSink {
       onContractBroken: (error) => options.onEnd(error),
       log,
     });
-    this.#gate = new InitializeGate(() => this.#remote.transport, this.#recovery);
+    this.#gate = new InitializeGate(
+      () => this.#remote.transport,
+      this.#recovery,
+      () => this.#opening.settling,
+    );
     this.#signIn = new SignInHook({
       target: options.client.target,
       initializeWait: settings.signIn.initializeWait,
@@ -89,6 +123,7 @@ export class Bridge implements RemoteSink {
       write: (message) => this.#stdout.write(message),
       resume: (request) => this.#queue.push(request),
       listen: () => this.#gate.listen(),
+      onSignedIn: () => this.#modern.signedIn(),
       newId: this.#newId,
       log,
     });
@@ -96,6 +131,17 @@ export class Bridge implements RemoteSink {
       transport: () => this.#remote.transport,
       fallBack: settings.transport === 'auto' ? () => this.#remote.fallBack() : undefined,
       recovery: this.#recovery,
+      opening: this.#opening,
+      log,
+    });
+    this.#modern = new ModernHook({
+      ways,
+      era,
+      authorizer: options.authorizer,
+      memory: options.memory,
+      pending: this.#pending,
+      write: (text) => this.#stdout.write(text),
+      flow: this,
       log,
     });
     this.#queue = new RequestQueue((request) => this.#process(request));
@@ -146,6 +192,9 @@ export class Bridge implements RemoteSink {
     this.#stdin.pause();
     this.#recovery.close();
     this.#signIn.gate?.close();
+    for (const request of [...this.#pending]) {
+      if (request.isLasting) request.drop(refusals.shuttingDown());
+    }
     this.#drainUntil = performance.now() + patience;
     while (this.#pending.size + this.#posting.size > 0 && performance.now() < this.#drainUntil)
       await sleep(10);
@@ -153,7 +202,7 @@ export class Bridge implements RemoteSink {
     for (const request of [...this.#pending]) {
       request.fail(refusals.shuttingDown());
     }
-    await this.#remote.transport.close(500);
+    await Promise.all([this.#remote.transport.close(500), this.#modern.close(500)]);
     await this.#stdout.end(250);
   }
 
@@ -175,11 +224,14 @@ export class Bridge implements RemoteSink {
     );
     const { gate } = this.#signIn;
     const isOwnCall = gate?.isOwnCall(method, params) ?? false;
-    const refusal = isOwnCall ? undefined : this.#answerOfOurOwn(method, params, body);
+    const refusal = isOwnCall ? undefined : this.#answerOfOurOwn(request);
     if (refusal) return request.fail(refusal);
     this.#pending.add(request);
     this.#deadlines.start();
-    if (method === 'initialize') {
+    if (request.isModern) {
+      if (isOwnCall) gate?.callTool(request);
+      else this.#enqueue(request);
+    } else if (method === 'initialize') {
       this.#recovery.remember(body);
       this.#signIn.initialize(request, opensLinks(params));
       // A server may keep the stream of its answer open: the answer counts, not the end of that.
@@ -194,26 +246,37 @@ export class Bridge implements RemoteSink {
       return;
     } else if (method === 'ping' && this.#gate.isApart) {
       request.answer(pong(id));
-    } else if (this.#queue.isOverfull) {
-      request.fail(refusals.tooManyRequests());
     } else {
-      this.#queue.push(request);
+      this.#enqueue(request);
     }
   }
 
+  #enqueue(request: PendingRequest): void {
+    // A subscription stays open for as long as the client likes, so it takes no other request's place.
+    if (request.isLasting) void this.#process(request);
+    else if (this.#queue.isOverfull) request.fail(refusals.tooManyRequests());
+    else this.#queue.push(request);
+  }
+
   /** Requests that are not the remote's to answer. */
-  #answerOfOurOwn(method: string, params: unknown, body: MessageText): DrawbridgeError | undefined {
-    if (method === 'server/discover') return refusals.noDiscovery();
+  #answerOfOurOwn({ method, params, body, isModern }: PendingRequest): DrawbridgeError | undefined {
+    const isOpening = isModern || method === 'initialize' || method === 'ping';
+    if (!isOpening && !this.#recovery.isBegun) return refusals.noWayIn();
+    if (method === 'server/discover' && !isModern) return refusals.noDiscovery();
     if (method !== 'tools/call' || this.#toolFilter.allowsCall(body, params)) return undefined;
     return refusals.toolFiltered();
   }
 
   async #process(request: PendingRequest): Promise<void> {
     try {
-      await this.#gate.pass(request);
-      // Its answer may have been the provisional one.
-      if (this.#takesAside(request)) return;
-      if (!request.settled) await this.#forwarder.forward(request);
+      if (request.isModern) {
+        await this.#modern.take(request);
+      } else {
+        await this.#gate.pass(request);
+        // Its answer may have been the provisional one.
+        if (this.#takesAside(request)) return;
+        if (!request.settled) await this.#forwarder.forward(request);
+      }
     } catch (error) {
       request.fail(asDrawbridgeError(error));
     }
@@ -230,6 +293,7 @@ export class Bridge implements RemoteSink {
   #acceptNotification(message: JsonRpcNotification, body: MessageText): void {
     const { method, params } = message;
     if (method === 'notifications/cancelled') return this.#cancel(params, body);
+    if (revisionNamedIn(params) !== undefined) return this.#modern.notify(body, method);
     if (method === 'notifications/initialized') this.#recovery.clientReady(body);
     if (this.#signIn.gate?.acceptNotification(method)) return;
     const post = this.#post(body, method);
@@ -249,6 +313,7 @@ export class Bridge implements RemoteSink {
     if (!request || request.method === 'initialize') return;
     // What was refused for want of a sign-in is no work of the server's.
     const hasLeft = request.abort !== undefined && request.challengedAt === undefined;
+    if (request.isModern) return request.drop(refusals.shuttingDown());
     request.cancel();
     if (!hasLeft) return;
     const post = this.#post(body, 'notifications/cancelled');
@@ -279,21 +344,7 @@ export class Bridge implements RemoteSink {
   // ---- from the remote -------------------------------------------------------------------------------------------
 
   receive(text: MessageText, message: JsonRpcMessage, origin?: OutgoingRequest): void {
-    switch (message.kind) {
-      case 'response':
-        return this.#receiveResponse(text, message, origin as PendingRequest | undefined);
-      case 'request': {
-        const forClient = this.#serverRequests.add(message, text);
-        if (forClient === undefined) return this.#refuseServerRequest(message.id);
-        // Its answer comes on stdin, whatever else waits there.
-        if (!this.#closing && !this.#stdout.blocked) this.#stdin.resume();
-        return this.#stdout.write(forClient);
-      }
-      case 'notification':
-        return this.#receiveNotification(text, message);
-      case 'invalid':
-        return this.#log.warn('message of the server dropped', { problem: message.problem });
-    }
+    this.#remoteMessages.receive(text, message, origin);
   }
 
   sessionLost(session: Session): void {
@@ -309,37 +360,18 @@ export class Bridge implements RemoteSink {
     this.#stdout.whenReady(resume);
   }
 
-  #receiveResponse(text: MessageText, message: JsonRpcResponse, origin: PendingRequest | undefined): void {
-    const isTaken = giveAnswer(this.#pending, text, message, origin);
-    if (!isTaken) this.#log.debug('answer to nothing that is asked, dropped');
-  }
-
-  #receiveNotification(text: MessageText, { method, params }: JsonRpcNotification): void {
-    if (
-      method === 'notifications/progress' &&
-      isObject(params) &&
-      !this.#pending.hasProgressToken(params.progressToken)
-    ) {
-      return this.#log.debug('progress of nothing that is asked, dropped');
-    }
-    if (method !== 'notifications/cancelled' || !isObject(params)) return this.#stdout.write(text);
-    const clientId = this.#serverRequests.cancel(params.requestId);
-    if (clientId === params.requestId) this.#stdout.write(text);
-    else if (clientId !== undefined)
-      this.#stdout.write(cancelled(clientId, 'The server took the request back'));
-  }
-
   /** Looks at an answer on its way to the client. */
   #onAnswer(request: PendingRequest, params: unknown, answer: Answer): Answer {
     const { text, message, isOurs } = answer;
     const { result } = message;
     if (request.failure) this.#signIn.gate?.failed(request.failure);
+    if (isOurs && request.isModern) return this.#modern.inItsForm(answer, request.method);
     if (result === undefined || isOurs) return answer;
     if (request.method === 'initialize' && isObject(result)) this.#recovery.opened(request, result);
     else if (request.method === 'tools/list') {
       this.#signIn.gate?.sawTools(params, result);
       return { text: this.#toolFilter.filterList(text, result), message };
-    } else this.#recovery.note(request.method, params, request.body);
+    } else if (!request.isModern) this.#recovery.note(request.method, params, request.body);
     return answer;
   }
 
@@ -353,7 +385,7 @@ export class Bridge implements RemoteSink {
     }
     request.fail(error);
     const hasLeft = abort !== undefined && request.challengedAt === undefined;
-    if (hasLeft && request.method !== 'initialize')
+    if (hasLeft && request.method !== 'initialize' && !request.isModern)
       void this.#post(cancelled(request.id, 'Timed out'), 'notifications/cancelled');
   }
 
@@ -366,10 +398,9 @@ export class Bridge implements RemoteSink {
     }
   }
 
-  #cancelServerRequests(): void {
-    for (const id of this.#serverRequests.cancelAll()) {
-      this.#stdout.write(cancelled(id, 'The session with the server was lost'));
-    }
+  /** The remote turned out to serve modern clients as well, and better. */
+  #taken(): void {
+    if (this.#recovery.isClientReady) this.#gate.listen();
   }
 
   #transportOptions(): TransportOptions {
@@ -385,9 +416,10 @@ export class Bridge implements RemoteSink {
     this.#acceptResponse(message, text);
   }
 
-  #refuseServerRequest(id: MessageId): void {
-    // A server that floods us is not flooded with refusals.
-    if (this.#posting.size >= MAX_REFUSALS) return this.#log.warn('request of the server dropped');
-    void this.#post(errorAnswer(id, refusals.tooManyOfServer()).text);
+  /** @returns false where a server floods us, which is not flooded with refusals */
+  #refuseServerRequest(answer: MessageText): boolean {
+    if (this.#posting.size >= MAX_REFUSALS) return false;
+    void this.#post(answer);
+    return true;
   }
 }

@@ -3,7 +3,8 @@ import type { Logger } from '../logger.ts';
 import { sleep } from '../platform/sleep.ts';
 import { isModernError } from '../remote/http-answer.ts';
 import { backoff } from '../remote/retry.ts';
-import type { Outcome, OutgoingMessage, RemoteTransport } from '../remote/transport.ts';
+import type { Outcome, OutgoingMessage, OutgoingRequest, RemoteTransport } from '../remote/transport.ts';
+import type { Opening } from './era/opening.ts';
 import { sendPatiently } from './patient-send.ts';
 import type { PendingRequest } from './pending-requests.ts';
 import type { SessionRecovery } from './session-recovery.ts';
@@ -13,6 +14,8 @@ export interface ForwarderOptions {
   /** Goes over to the older transport and gives the way back; undefined where the user has pinned this one. */
   fallBack: (() => Promise<() => void>) | undefined;
   recovery: SessionRecovery;
+  /** Finds out whether the remote is of the other era; undefined: it is a legacy one. */
+  opening?: Opening;
   log: Logger;
 }
 
@@ -54,10 +57,20 @@ export class Forwarder {
 
   /** Sends an `initialize` once, by the older transport where the server does not know the newer. */
   async open(request: PendingRequest): Promise<Outcome> {
+    const { opening } = this.#options;
+    const send = (sent: OutgoingRequest) => this.#send(sent);
+    const known = await opening?.asKnown(request, send);
+    if (known) return known;
+    const first = await (opening ? opening.asLegacy(request, send) : send(request));
+    if (first.kind === 'done') return first;
+    const second = await opening?.asModern(request, first, send);
+    if (second) return second;
+    return this.#openOlder(request, first);
+  }
+
+  async #openOlder(request: PendingRequest, first: Refusal): Promise<Outcome> {
     const { fallBack, transport, log } = this.#options;
-    const first = await this.#send(request);
-    if (first.kind === 'done' || !fallBack || transport().name !== 'http' || !suggestsOlderTransport(first))
-      return first;
+    if (!fallBack || transport().name !== 'http' || !suggestsOlderTransport(first)) return first;
     log.info('no Streamable HTTP at this URL, trying HTTP+SSE');
     const goBack = await fallBack();
     const second = await this.#send(request);
@@ -100,8 +113,8 @@ export class Forwarder {
     return outcome;
   }
 
-  #send(message: OutgoingMessage | PendingRequest): Promise<Outcome> {
-    return sendPatiently((sent) => this.#options.transport().send(sent), message);
+  #send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome> {
+    return sendPatiently((sent: typeof message) => this.#options.transport().send(sent), message);
   }
 
   #giveUp(request: PendingRequest, outcome: Refusal): void {

@@ -15,12 +15,19 @@ const mayAsk = /^(tools\/call|prompts\/get|resources\/read|completion\/complete)
 export class InitializeGate {
   readonly #transport: () => RemoteTransport;
   readonly #recovery: SessionRecovery;
+  readonly #settling: () => Promise<unknown> | undefined;
   #handshake: Promise<unknown> | undefined;
   #listening: Promise<void> | undefined;
 
-  constructor(transport: () => RemoteTransport, recovery: SessionRecovery) {
+  /** @param settling what is still being found out about the server before requests may go; it must not reject */
+  constructor(
+    transport: () => RemoteTransport,
+    recovery: SessionRecovery,
+    settling: () => Promise<unknown> | undefined = () => undefined,
+  ) {
     this.#transport = transport;
     this.#recovery = recovery;
+    this.#settling = settling;
   }
 
   /** What is waited for; undefined where nothing is, so that a message need not lose a turn. Never rejects. */
@@ -53,6 +60,8 @@ export class InitializeGate {
   /** Resolves when a request may go. */
   async pass(request: PendingRequest): Promise<void> {
     for (let gate = this.closed; gate && !request.settled; gate = this.closed) await gate;
+    const settling = this.#settling();
+    if (settling) await settling;
     if (this.#listening && mayAsk.test(request.method)) await this.#listening;
   }
 }

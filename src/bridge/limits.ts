@@ -19,7 +19,7 @@ const HOUR = 60 * MINUTE;
 
 /** These answer at once or not at all; anything else, a tool call above all, may work for minutes in silence. */
 const quick =
-  /^(initialize|ping|logging\/setLevel|completion\/complete|prompts\/get|resources\/(read|subscribe|unsubscribe)|.+\/list|tasks\/(get|cancel))$/;
+  /^(initialize|ping|logging\/setLevel|completion\/complete|prompts\/get|resources\/(read|subscribe|unsubscribe)|.+\/list|server\/discover|tasks\/(get|update|cancel))$/;
 
 /**
  * The limits for a method. Long waits are the client's to end, which knows what it asked for (MCP, Timeouts); these are
@@ -30,6 +30,9 @@ const quick =
 export function limitsFor(method: string, given: number | undefined): Limits {
   // The client pings to see that somebody is there: somebody is (MCP 2025-11-25, Ping).
   if (method === 'ping') return { answer: 5_000, stream: 5_000, total: 5_000 };
+  // It is acknowledged at once, and then open for as long as the client likes.
+  if (method === 'subscriptions/listen')
+    return { answer: given ?? MINUTE, stream: Number.POSITIVE_INFINITY, total: Number.POSITIVE_INFINITY };
   if (given !== undefined) return { answer: given, stream: given, total: Math.max(24 * HOUR, given) };
   if (quick.test(method)) return { answer: MINUTE, stream: MINUTE, total: HOUR };
   return { answer: 5 * MINUTE, stream: HOUR, total: 24 * HOUR };

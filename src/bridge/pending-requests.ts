@@ -4,6 +4,7 @@ import { toOneLine } from '../json-text.ts';
 import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
 import type { Headers } from '../platform/http-client.ts';
 import type { OutgoingRequest } from '../remote/transport.ts';
+import { revisionNamedIn } from '../revisions.ts';
 import { type Limits, limitsFor } from './limits.ts';
 
 const MAX_TASK_TOKENS = 1024;
@@ -25,12 +26,15 @@ export class PendingRequest implements OutgoingRequest {
   readonly progressToken: MessageId | undefined;
   /** Its answer only says that a task has begun; progress goes on under the same token (MCP 2025-11-25, Tasks). */
   readonly isTask: boolean;
+  /** Of the modern era: its `_meta` says by which revision it is to be taken. */
+  readonly isModern: boolean;
   settled = false;
   /** The error of the bridge's own that it was answered with. */
   failure: DrawbridgeError | undefined;
   abort: ((error: DrawbridgeError) => void) | undefined;
   sessionId: string | undefined;
   modernHeaders: Headers | undefined;
+  mayAskUser: boolean | undefined;
   acknowledged = false;
   challengedAt: number | undefined;
   /** When it came, on the clock of `performance.now()`. */
@@ -54,6 +58,7 @@ export class PendingRequest implements OutgoingRequest {
     this.id = request.id;
     this.method = request.method;
     this.params = request.params;
+    this.isModern = revisionNamedIn(request.params) !== undefined;
     this.body = request.body;
     this.progressToken = progressTokenOf(request.params);
     this.isTask = isObject(request.params) && isObject(request.params.task);
@@ -103,6 +108,17 @@ export class PendingRequest implements OutgoingRequest {
       if (this.settled) resolve();
       else this.#onSettled = resolve;
     });
+  }
+
+  /** Whether it stays open until one side ends it. */
+  get isLasting(): boolean {
+    return this.isModern && this.method === 'subscriptions/listen';
+  }
+
+  /** Nobody waits any more, and its exchange ends, which tells a modern server so (MCP 2026-07-28, Cancellation). */
+  drop(error: DrawbridgeError): void {
+    this.cancel();
+    this.abort?.(error);
   }
 
   /** Nobody waits any more: there will be no answer. */

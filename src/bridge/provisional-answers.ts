@@ -34,13 +34,14 @@ export function provisionalResult(
   const instructions = known ? known.instructions : signInPending(host);
   return {
     protocolVersion: known ? earlier(known.protocolVersion, revision) : revision,
-    capabilities: known ? withListChanges(known.capabilities) : generic,
+    capabilities: known ? withListChanges(known.capabilities) : genericCapabilities,
     serverInfo: known ? known.serverInfo : { name: host, version: '0' },
     ...(typeof instructions === 'string' && { instructions }),
   };
 }
 
-const generic = {
+/** What a server may turn out to have. */
+export const genericCapabilities = {
   tools: { listChanged: true },
   prompts: { listChanged: true },
   resources: { listChanged: true },
@@ -48,12 +49,13 @@ const generic = {
   completions: {},
 };
 
-function signInPending(host: string): string {
+/** The instructions of a server that nobody is signed in to. */
+export function signInPending(host: string): string {
   return `A sign-in to ${host} is pending: the tool ${SIGN_IN_TOOL} gives the link for the user, and the server's own tools appear when it is done.`;
 }
 
 /** The catalogues are empty until the sign-in is done, so the client must hear of their change, whatever it was told. */
-function withListChanges(capabilities: Record<string, unknown>): Record<string, unknown> {
+export function withListChanges(capabilities: Record<string, unknown>): Record<string, unknown> {
   const promised = { ...capabilities, tools: isObject(capabilities.tools) ? capabilities.tools : {} };
   return Object.fromEntries(
     Object.entries(promised).map(([name, value]) =>

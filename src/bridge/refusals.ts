@@ -9,7 +9,11 @@ export const refusals = {
       'tool-filtered',
       'This tool is switched off in the configuration (--allow-tool, --ignore-tool).',
     ),
-  // The probe of a client that also speaks the 2026-07-28 revision: this sends it to `initialize`.
+  noWayIn: () =>
+    new DrawbridgeError(
+      'invalid-params',
+      'Nothing has been agreed on yet: send "initialize" first, or say in _meta which protocol revision the request is of.',
+    ),
   noDiscovery: () => new DrawbridgeError('unknown-method', 'Method not found: server/discover'),
   lostInBridge: () =>
     new DrawbridgeError('internal', 'The request was sent, and its answer was lost in the bridge.'),

@@ -1,13 +1,24 @@
 import type { RemoteTransport, TransportOptions } from '../remote/transport.ts';
+import type { LegacyClientTranslation } from './era/legacy-client.ts';
 
-/** The far end of the crossing: the transport in use, and the way over to the older one. */
+/** The far end of the crossing for a legacy client: the transport in use, and the ways over to the others. */
 export class RemoteEnd {
   readonly #options: TransportOptions;
+  readonly #translate: ((options: TransportOptions) => Promise<LegacyClientTranslation>) | undefined;
   #transport: RemoteTransport;
+  #translation: LegacyClientTranslation | undefined;
 
-  /** @param create makes the transport to begin with */
-  constructor(create: (options: TransportOptions) => RemoteTransport, options: TransportOptions) {
+  /**
+   * @param create makes the transport to begin with
+   * @param translate makes the one that speaks to a modern server in a legacy client's name
+   */
+  constructor(
+    create: (options: TransportOptions) => RemoteTransport,
+    options: TransportOptions,
+    translate?: (options: TransportOptions) => Promise<LegacyClientTranslation>,
+  ) {
     this.#options = options;
+    this.#translate = translate;
     this.#transport = create(options);
   }
 
@@ -17,11 +28,27 @@ export class RemoteEnd {
 
   /** Goes over to HTTP+SSE. @returns the way back */
   async fallBack(): Promise<() => void> {
-    const before = this.#transport;
     const { HttpSse } = await import('../remote/http-sse.ts');
-    this.#transport = new HttpSse(this.#options);
+    return this.#goOver(new HttpSse(this.#options));
+  }
+
+  /** Goes over to the modern protocol. @returns the way back */
+  async goModern(): Promise<() => void> {
+    const translation = await this.translation();
+    return translation ? this.#goOver(translation) : () => {};
+  }
+
+  /** What would speak to a modern server; undefined where the client is one itself. */
+  async translation(): Promise<LegacyClientTranslation | undefined> {
+    this.#translation ??= await this.#translate?.(this.#options);
+    return this.#translation;
+  }
+
+  #goOver(transport: RemoteTransport): () => void {
+    const before = this.#transport;
+    this.#transport = transport;
     return () => {
-      void this.#transport.close(0);
+      if (before !== transport) void transport.close(0);
       this.#transport = before;
     };
   }

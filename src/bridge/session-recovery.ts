@@ -70,6 +70,11 @@ export class SessionRecovery {
     return this.#promisedVersion ?? this.#contract?.protocolVersion;
   }
 
+  /** Whether the client has opened a session, or tried to. */
+  get isBegun(): boolean {
+    return this.#initialize !== undefined;
+  }
+
   /** What the server can do; undefined before it has said so. */
   get contract(): Contract | undefined {
     return this.#contract;

@@ -28,6 +28,8 @@ export interface SignInGateOptions {
   resume: (request: PendingRequest) => void;
   /** Opens the listening stream, where a session stands and it is not open. */
   listen: () => void;
+  /** Told whenever credentials are there that were not. */
+  onSignedIn: () => void;
   newId: () => string;
   log: Logger;
 }
@@ -275,8 +277,10 @@ export class SignInGate {
     } else if (request.method === 'ping') {
       request.answer(pong(request.id));
     } else if (authorizer.signIn || this.isClosed) {
-      if (request.method === 'tools/list' && !this.isClosed && waited >= initializeWait)
-        this.#offerTool(request);
+      const isDue = waited >= initializeWait && (request.isModern || !this.isClosed);
+      const nothing = request.isModern ? emptyResult(request.method) : undefined;
+      if (isDue && request.method === 'tools/list') this.#offerTool(request);
+      else if (isDue && nothing) request.answer(ownAnswer(request.id, nothing));
       else if (waited >= SIGN_IN_PATIENCE) request.fail(this.#needed());
     }
   }

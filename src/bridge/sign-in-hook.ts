@@ -26,6 +26,7 @@ export class SignInHook implements AuthorizerListener {
   }
 
   signedIn(): void {
+    this.#options.onSignedIn();
     if (this.#loading) this.#withGate((gate) => gate.signedIn());
     else this.#options.listen();
   }

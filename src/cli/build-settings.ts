@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DrawbridgeError } from '../errors.ts';
 import { type LogFormat, type LogLevel, logLevels } from '../logger.ts';
 import { parseServerUrl } from '../platform/url-policy.ts';
-import { type Settings, transportChoices } from '../settings.ts';
+import { eraChoices, type Settings, transportChoices } from '../settings.ts';
 import { splitCommand } from './command-words.ts';
 import { OptionReader } from './option-reader.ts';
 import type { OptionValues } from './options.ts';
@@ -27,6 +27,7 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
   return {
     url: parseServerUrl(url, { allowHttp: read.flag('allow-http') }),
     transport: read.choice('transport', transportChoices, 'auto'),
+    era: read.choice('era', eraChoices, 'auto'),
     network: {
       connectTimeout: read.seconds('connect-timeout', 1, 600) ?? 10_000,
       requestTimeout,

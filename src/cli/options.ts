@@ -137,6 +137,12 @@ export const options: readonly OptionDefinition[] = [
     help: 'Streamable HTTP, the older HTTP+SSE, or the one that answers (default: auto)',
   },
   {
+    name: 'era',
+    value: 'auto|legacy|modern',
+    group: 'Connection',
+    help: 'Speak the protocol of this era to the server: until 2025-11-25, or since 2026-07-28 (default: auto)',
+  },
+  {
     name: 'allow-http',
     group: 'Connection',
     help: 'Allow plain http to a host other than this machine',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Authorizer, FixedCredentials } from '../authorization/authorizer.ts';
 import { LazyAuthorizer } from '../authorization/lazy-authorizer.ts';
 import { Bridge, type BridgeOptions } from '../bridge/bridge.ts';
+import { EraFile, type EraMemory, shortName } from '../bridge/era/remote-era.ts';
 import type { ServerMemory } from '../bridge/server-memory.ts';
 import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -28,6 +29,7 @@ export async function runBridge(settings: Settings): Promise<number> {
   for (const value of Object.values(settings.headers)) log.protect(value);
 
   const { authorizer, memory } = await createAuthorizer(settings, log);
+  const eraMemory = await openEraMemory(settings);
   const client = await HttpClient.create(settings.url, settings.network);
   const Transport =
     settings.transport === 'sse' ? (await import('../remote/http-sse.ts')).HttpSse : StreamableHttp;
@@ -53,6 +55,7 @@ export async function runBridge(settings: Settings): Promise<number> {
       client,
       authorizer,
       memory,
+      eraMemory,
       createTransport: (given) => new Transport(given),
       log,
       input: process.stdin,
@@ -103,6 +106,18 @@ async function createAuthorizer(
     remember: (result) => connection?.memory.remember(result),
   };
   return { authorizer, memory };
+}
+
+/** A note for each connection, which is nobody's secret; none where the user wants nothing on the disk. */
+async function openEraMemory({ url, era, signIn, store }: Settings): Promise<EraMemory | undefined> {
+  if (era !== 'auto' || store.choice === 'memory') return undefined;
+  try {
+    const { stateFolder } = await import('../platform/paths.ts');
+    const name = `${shortName(url.href, signIn.profile)}.json`;
+    return new EraFile(join(await stateFolder(process.env), 'servers', name));
+  } catch {
+    return undefined; // no home folder: what needs one for more than this will say so
+  }
 }
 
 function isSignedIn(folder: string, { url, signIn, store }: Settings): Promise<boolean> | undefined {

@@ -52,7 +52,12 @@ export function isSessionExpired({ status, rpcError }: ErrorResponse): boolean {
 
 /** Codes by which a server of the revision 2026-07-28 or later makes itself known in a refusal. */
 export function isModernError(answer: ErrorAnswer | undefined): boolean {
-  return answer !== undefined && [-32020, -32021, -32022].includes(answer.code);
+  return answer !== undefined && isModernCode(answer.code);
+}
+
+/** @see isModernError */
+export function isModernCode(code: unknown): boolean {
+  return code === -32020 || code === -32021 || code === -32022;
 }
 
 /** An error status as an error for the local client, with what the remote said about it, bounded and marked as its. */

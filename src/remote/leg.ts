@@ -83,6 +83,11 @@ export class Leg implements OutgoingRequest {
     this.request.postpone(milliseconds);
   }
 
+  /** Some servers make a text of a number, and what they could not read has no id to answer under. */
+  isAnsweredBy({ id }: JsonRpcResponse): boolean {
+    return id === null || String(id) === String(this.id);
+  }
+
   /** Takes the answer; whatever comes after it is not of interest. */
   take(text: MessageText, message: JsonRpcResponse): void {
     if (this.settled) return;

@@ -1,0 +1,263 @@
+import { LOCAL_ERROR } from '../../errors.ts';
+import { keepElements, removeMembers, setMember } from '../../json-edit.ts';
+import { findElements, findMember, replaceAt, skipSpace, withId } from '../../json-text.ts';
+import { isObject, type JsonRpcResponse, type JsonValue, type MessageId } from '../../jsonrpc.ts';
+import { LATEST_LEGACY, metaKeys, metaOf, modernRevisions } from '../../revisions.ts';
+import { version } from '../../version.ts';
+import {
+  cacheFields,
+  methodRow,
+  modernErrorCode,
+  reservedMeta,
+  TASKS_EXTENSION,
+} from './modern-client-tables.ts';
+
+/** Messages of a modern client and of a legacy server in each other's form; what need not change is left as it is (B-88). */
+
+/** An answer in the modern form, and what it says. */
+export interface ModernAnswer {
+  text: string;
+  message: JsonRpcResponse;
+}
+
+// ---- toward the server -------------------------------------------------------------------------------------------
+
+/** The capabilities as a legacy server is told them: what no modern message can honour is not promised (B-59). */
+export function legacyCapabilities(declared: unknown): Record<string, unknown> {
+  if (!isObject(declared)) return {};
+  const { tasks: _, roots, extensions, ...rest } = declared;
+  const kept = isObject(extensions)
+    ? Object.fromEntries(Object.entries(extensions).filter(([name]) => name !== TASKS_EXTENSION))
+    : {};
+  return {
+    ...rest,
+    ...(isObject(roots) && { roots: {} }),
+    ...(Object.keys(kept).length > 0 && { extensions: kept }),
+  };
+}
+
+/** The `initialize` by which a session is opened in the name of a modern client, whose request says who it is (B-58). */
+export function initializeFor(params: unknown): string {
+  const meta = metaOf(params);
+  const info = meta[metaKeys.clientInfo];
+  const isInfo = isObject(info) && typeof info.name === 'string' && typeof info.version === 'string';
+  return JSON.stringify({
+    jsonrpc: '2.0',
+    id: 0,
+    method: 'initialize',
+    params: {
+      protocolVersion: LATEST_LEGACY,
+      capabilities: legacyCapabilities(meta[metaKeys.clientCapabilities]),
+      clientInfo: isInfo ? info : { name: 'mcp-drawbridge', version },
+    },
+  });
+}
+
+/**
+ * @param id under which the server is to answer; it serves as progress token too (B-86, B-87)
+ * @param asTask whether the server is to run the tool as a task
+ */
+export function legacyRequest(body: string, method: string, id: string, asTask: boolean): string {
+  const json = JSON.stringify(id);
+  let text = withoutModernMeta(withId(body, id));
+  if (findMember(text, 'params', '_meta', 'progressToken'))
+    text = setMember(text, ['params', '_meta', 'progressToken'], json);
+  if (asTask) return setMember(text, ['params', 'task'], '{}');
+  // The modern era has no such parameter, and the legacy one would answer with a task in place of the result.
+  return method === 'tools/call' ? removeMembers(text, ['params'], (key) => key === 'task') : text;
+}
+
+/** A request or notification without what the modern era has put into its `_meta`. */
+export function withoutModernMeta(body: string): string {
+  const text = removeMembers(body, ['params', '_meta'], (key) => reservedMeta.has(key));
+  const meta = findMember(text, 'params', '_meta');
+  const isEmpty =
+    meta !== undefined && text[meta.start] === '{' && text[skipSpace(text, meta.start + 1)] === '}';
+  return isEmpty && text !== body ? removeMembers(text, ['params'], (key) => key === '_meta') : text;
+}
+
+// ---- toward the client -------------------------------------------------------------------------------------------
+
+/** What every result may need to know of the server. */
+export interface ServerFacts {
+  /** JSON of its `serverInfo`; undefined where it gave none. */
+  serverInfo: string | undefined;
+  /** Whether it runs tools as tasks. */
+  hasToolTasks: boolean;
+}
+
+/** What a server's answer to `initialize` says of it. */
+export function factsOf(welcome: string): ServerFacts {
+  const info = findMember(welcome, 'result', 'serverInfo');
+  const tasks = findMember(welcome, 'result', 'capabilities', 'tasks', 'requests', 'tools', 'call');
+  return {
+    serverInfo: info && welcome[info.start] === '{' ? welcome.slice(info.start, info.end) : undefined,
+    hasToolTasks: tasks !== undefined,
+  };
+}
+
+/** The answer to `server/discover`, made of the one to `initialize` (B-57). */
+export function discoverAnswer(id: MessageId, welcome: string, facts: ServerFacts): ModernAnswer {
+  const span = findMember(welcome, 'result');
+  let result = span ? welcome.slice(span.start, span.end) : '{}';
+  result = removeMembers(result, [], (key) => key === 'protocolVersion' || key === 'serverInfo');
+  result = removeMembers(result, ['capabilities'], (key) => key === 'tasks');
+  result = removeMembers(result, ['capabilities', 'extensions'], (key) => key === TASKS_EXTENSION);
+  if (!findMember(result, 'capabilities')) result = setMember(result, ['capabilities'], '{}');
+  result = setMember(result, ['supportedVersions'], JSON.stringify(modernRevisions));
+  return answerWith(id, completed('server/discover', result, JSON.parse(result), facts));
+}
+
+/** @param text a response of the server's with a result that is an object */
+export function modernResult(
+  id: MessageId,
+  method: string,
+  text: string,
+  result: Record<string, unknown>,
+  facts: ServerFacts,
+): ModernAnswer {
+  const span = findMember(text, 'result');
+  const json = span ? text.slice(span.start, span.end) : '{}';
+  const isList = method === 'tools/list' && Array.isArray(result.tools);
+  const fixed = isList ? withoutExecution(json, result, facts) : { json, result };
+  const done = completed(method, fixed.json, fixed.result, facts);
+  return {
+    text: withId(span ? replaceAt(text, span, done.json) : text, id),
+    message: { kind: 'response', id, result: done.result },
+  };
+}
+
+/** Adds what every result of the modern era has (M-29, M-30, M-75). */
+function completed(
+  method: string,
+  json: string,
+  result: Record<string, unknown>,
+  { serverInfo }: ServerFacts,
+): Fixed {
+  const isCall = method === 'tools/call' && !Array.isArray(result.content); // B-73
+  const fields: Record<string, JsonValue> = {
+    resultType: 'complete',
+    ...(methodRow(method).isCacheable && cacheFields),
+    ...(isCall && { content: [] }),
+  };
+  let text = json;
+  for (const [key, value] of Object.entries(fields)) text = setMember(text, [key], JSON.stringify(value));
+  if (serverInfo !== undefined) text = setMember(text, ['_meta', metaKeys.serverInfo], serverInfo);
+  const meta = serverInfo === undefined ? {} : { [metaKeys.serverInfo]: JSON.parse(serverInfo) };
+  return { json: text, result: { ...result, ...fields, _meta: { ...metaOf(result), ...meta } } };
+}
+
+interface Fixed {
+  json: string;
+  result: Record<string, unknown>;
+}
+
+/**
+ * Tool definitions of the modern era have no `execution` (B-72). A tool that wants to be a task where the server runs
+ * none could not be called (B-77).
+ */
+function withoutExecution(
+  json: string,
+  result: Record<string, unknown>,
+  { hasToolTasks }: ServerFacts,
+): Fixed {
+  const tools = result.tools as unknown[];
+  if (!tools.some((tool) => isObject(tool) && 'execution' in tool)) return { json, result };
+  const keeps = tools.map((tool) => hasToolTasks || !requiresTask(tool));
+  const kept = keepElements(json, ['tools'], keeps);
+  const array = findMember(kept, 'tools');
+  if (!array) return { json, result };
+  const elements = findElements(kept, array.start).map(({ start, end }) =>
+    removeMembers(kept.slice(start, end), [], (key) => key === 'execution'),
+  );
+  const values = tools.filter((_, index) => keeps[index]).map(withoutExecutionMember);
+  return { json: replaceAt(kept, array, `[${elements.join(',')}]`), result: { ...result, tools: values } };
+}
+
+function withoutExecutionMember(tool: unknown): unknown {
+  if (!isObject(tool)) return tool;
+  const { execution: _, ...rest } = tool;
+  return rest;
+}
+
+/** Whether a tool runs as a task only (MCP 2025-11-25, Tasks). */
+export function requiresTask(tool: unknown): boolean {
+  return isObject(tool) && isObject(tool.execution) && tool.execution.taskSupport === 'required';
+}
+
+/**
+ * A server's error in the modern form (section 3.7).
+ *
+ * @param text a response of the server's with an error
+ * @param params of the request that it answers
+ */
+export function modernError(id: MessageId, text: string, error: unknown, params: unknown): ModernAnswer {
+  const code = isObject(error) && Number.isInteger(error.code) ? (error.code as number) : undefined;
+  let json = withId(text, id);
+  const now = code === undefined ? -32603 : modernErrorCode(code);
+  if (now === code) return { text: json, message: { kind: 'response', id, error } };
+  if (!isObject(error)) return errorAnswerOf(id, now, 'The server gave an error that is none.');
+  const data = findMember(json, 'error', 'data');
+  const uri = isObject(params) ? params.uri : undefined;
+  const added: Record<string, string> =
+    code === -32002
+      ? typeof uri === 'string' && !findMember(json, 'error', 'data', 'uri')
+        ? { uri: JSON.stringify(uri) }
+        : {}
+      : { originalCode: JSON.stringify(error.code ?? null) };
+  // Data that is no object takes nothing in: it becomes part of one.
+  if (data && json[data.start] !== '{' && Object.keys(added).length > 0)
+    json = replaceAt(json, data, `{"originalData":${json.slice(data.start, data.end)}}`);
+  for (const [key, value] of Object.entries(added)) json = setMember(json, ['error', 'data', key], value);
+  json = setMember(json, ['error', 'code'], String(now));
+  return {
+    text: json,
+    message: { kind: 'response', id, error: (JSON.parse(json) as { error: unknown }).error },
+  };
+}
+
+/** An error that the bridge itself makes under a code of the protocol's (M-36: it says whose it is). */
+export function errorAnswerOf(
+  id: MessageId,
+  code: number,
+  message: string,
+  data: Record<string, JsonValue> = {},
+): ModernAnswer {
+  const error = { code, message, data: { source: 'mcp-drawbridge', ...data } };
+  return { text: JSON.stringify({ jsonrpc: '2.0', id, error }), message: { kind: 'response', id, error } };
+}
+
+/** Tells the client that its request stops here. A tool's is told to the model, which can go on from there (B-91). */
+export function stoppedAnswer(
+  id: MessageId,
+  method: string,
+  message: string,
+  facts: ServerFacts,
+): ModernAnswer {
+  if (method !== 'tools/call') return errorAnswerOf(id, LOCAL_ERROR, message);
+  const result = { content: [{ type: 'text', text: message }], isError: true };
+  return answerWith(id, completed(method, JSON.stringify(result), result, facts));
+}
+
+/** @param requests JSON of the input requests by their keys */
+export function inputRequiredAnswer(
+  id: MessageId,
+  requests: ReadonlyMap<string, string>,
+  state: string,
+  { serverInfo }: ServerFacts,
+): ModernAnswer {
+  const entries = [...requests].map(([key, json]) => `${JSON.stringify(key)}:${json}`);
+  const meta = serverInfo === undefined ? '' : `,"_meta":{"${metaKeys.serverInfo}":${serverInfo}}`;
+  const json = `{"resultType":"input_required","inputRequests":{${entries.join(',')}},"requestState":${JSON.stringify(state)}${meta}}`;
+  return answerWith(id, { json, result: JSON.parse(json) });
+}
+
+function answerWith(id: MessageId, { json, result }: Fixed): ModernAnswer {
+  const text = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${json}}`;
+  return { text, message: { kind: 'response', id, result } };
+}
+
+/** A notification of the server's as one of a subscription's (M-66). */
+export function ofSubscription(text: string, id: MessageId): string {
+  return setMember(text, ['params', '_meta', metaKeys.subscriptionId], JSON.stringify(id));
+}

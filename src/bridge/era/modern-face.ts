@@ -1,0 +1,263 @@
+import type { Authorizer } from '../../authorization/authorizer.ts';
+import type { MessageText } from '../../byte-text.ts';
+import { isObject, type JsonRpcMessage } from '../../jsonrpc.ts';
+import type { Logger } from '../../logger.ts';
+import { sleep } from '../../platform/sleep.ts';
+import { isModernCode, isModernError } from '../../remote/http-answer.ts';
+import { Leg } from '../../remote/leg.ts';
+import type { ModernRemote, Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
+import { LATEST_MODERN, metaKeys, metaOf } from '../../revisions.ts';
+import { giveAnswer } from '../answer-matching.ts';
+import { cancelled } from '../message-text.ts';
+import { sendPatiently } from '../patient-send.ts';
+import type { Answer, PendingRequest, PendingRequests } from '../pending-requests.ts';
+import { type Verdict, verdictOfDiscover } from './detect.ts';
+import {
+  asModernAnswer,
+  faultOf,
+  provisionalDiscovery,
+  withKnownRevisions,
+  withKnownVersions,
+} from './modern-answers.ts';
+import type { RemoteEra } from './remote-era.ts';
+
+const modern: Verdict = { era: 'modern', version: LATEST_MODERN };
+const unknown: Verdict = { era: 'unknown' };
+
+export interface ModernFaceOptions {
+  /** The server's, as it is shown. */
+  host: string;
+  era: RemoteEra;
+  authorizer: Authorizer;
+  pending: PendingRequests;
+  /** Makes the way to a remote of the same era. */
+  createHttp: (sink: RemoteSink) => ModernRemote;
+  /** Makes the way to a legacy remote. */
+  createTranslation: (sink: RemoteSink) => Promise<ModernRemote>;
+  /** What the server once said of itself, if that is known. */
+  remembered: () => Readonly<Record<string, unknown>> | undefined;
+  write: (text: MessageText) => void;
+  flow: { readonly blocked: boolean; whenReady(resume: () => void): void };
+  newId: () => string;
+  log: Logger;
+}
+
+/**
+ * A sign-in that is under way is waited for so long before `server/discover` is answered without it, in milliseconds:
+ * some clients give their probe up after 3 s.
+ */
+const PROBE_PATIENCE = 2_500;
+
+/**
+ * What a client of the modern era sees (MCP 2026-07-28, stdio). No message is taken for part of a conversation: each
+ * says itself what it needs.
+ */
+export class ModernFace implements RemoteSink {
+  readonly #options: ModernFaceOptions;
+  #remote: ModernRemote | undefined;
+  #http: ModernRemote | undefined;
+  #translation: ModernRemote | undefined;
+  #opening: Promise<unknown> | undefined;
+
+  constructor(options: ModernFaceOptions) {
+    this.#options = options;
+  }
+
+  /** Brings a request to its answer. Never rejects. */
+  async take(request: PendingRequest): Promise<void> {
+    const problem = faultOf(request.params);
+    if (problem) return request.fail(problem);
+    const outcome = await this.#cross(request);
+    if (outcome.kind === 'done' || request.settled) return;
+    if (request.acknowledged) {
+      // A subscription that ends without an answer, which is how a client knows that it is lost (checklist Q-02).
+      this.#options.write(cancelled(request.id, outcome.error.message));
+      request.cancel();
+    } else if (outcome.kind === 'failed' && outcome.answer) {
+      request.failRemotely(withKnownRevisions(outcome.answer.text));
+    } else if (outcome.kind === 'challenged' && request.method === 'server/discover') {
+      request.answer(provisionalDiscovery(request.id, this.#options.host, this.#options.remembered()));
+    } else request.fail(outcome.error);
+  }
+
+  /** Sends a notification on; only those that mean something to a modern server, or may, come here. */
+  async notify(body: MessageText, method: string): Promise<void> {
+    await this.#remote?.send({ body, method });
+  }
+
+  /** An answer of the bridge's own in the modern form. */
+  inItsForm(answer: Answer, method: string): Answer {
+    return asModernAnswer(answer, method);
+  }
+
+  signedIn(): void {
+    this.#http?.signedIn();
+    this.#translation?.signedIn();
+  }
+
+  async close(timeout: number): Promise<void> {
+    await Promise.all([this.#http?.close(timeout), this.#translation?.close(timeout)]);
+  }
+
+  // ---- from the remote -------------------------------------------------------------------------------------------
+
+  receive(text: MessageText, message: JsonRpcMessage, origin?: OutgoingRequest): void {
+    const { pending, write, log } = this.#options;
+    if (message.kind === 'response') {
+      if (origin instanceof Leg) return origin.take(text, message);
+      if (!giveAnswer(pending, text, message, origin as PendingRequest | undefined))
+        log.debug('answer to nothing that is asked, dropped');
+      return;
+    }
+    if (message.kind !== 'notification') return log.warn('message of the server dropped');
+    const { method, params } = message;
+    if (
+      method === 'notifications/progress' &&
+      isObject(params) &&
+      !pending.hasProgressToken(params.progressToken)
+    )
+      return log.debug('progress of nothing that is asked, dropped');
+    write(text);
+  }
+
+  sessionLost(): void {}
+
+  get blocked(): boolean {
+    return this.#options.flow.blocked;
+  }
+
+  whenReady(resume: () => void): void {
+    this.#options.flow.whenReady(resume);
+  }
+
+  // ---- which remote ----------------------------------------------------------------------------------------------
+
+  async #cross(request: PendingRequest): Promise<Outcome> {
+    while (!this.#remote) {
+      if (this.#opening) await this.#opening;
+      else {
+        const opening = this.#open(request);
+        this.#opening = opening.finally(() => {
+          this.#opening = undefined;
+        });
+        return opening;
+      }
+      if (request.settled) return { kind: 'done' };
+    }
+    return this.#sendTo(this.#remote, request);
+  }
+
+  async #sendTo(remote: ModernRemote, request: OutgoingRequest): Promise<Outcome> {
+    return sendPatiently((message: OutgoingRequest) => remote.send(message), request);
+  }
+
+  /** The first request of all finds out what the remote is, by itself where that can be. */
+  async #open(request: PendingRequest): Promise<Outcome> {
+    const { era, log } = this.#options;
+    if (era.known === 'legacy') {
+      const outcome = await this.#asLegacy(request);
+      if (era.isPinned || !saysModern(outcome)) return outcome;
+      log.info('the server has gone over to the modern protocol');
+    }
+    if (request.method === 'subscriptions/listen') {
+      // It may stay open for hours, and no answer to it comes in between.
+      const verdict: Verdict = era.known === 'modern' ? modern : await this.#probe(request);
+      if (verdict.era === 'legacy') return this.#asLegacy(request);
+      if (verdict.era === 'modern') this.#settle(await this.#modern(), 'modern');
+      return this.#sendTo(await this.#modern(), request);
+    }
+    return this.#asModern(request);
+  }
+
+  async #asLegacy(request: PendingRequest): Promise<Outcome> {
+    const translation = await this.#legacy();
+    const outcome = await this.#sendTo(translation, request);
+    if (outcome.kind === 'done') this.#settle(translation, 'legacy');
+    return outcome;
+  }
+
+  async #asModern(request: PendingRequest): Promise<Outcome> {
+    const { era, authorizer } = this.#options;
+    const remote = await this.#modern();
+    const isProbe = request.method === 'server/discover';
+    for (;;) {
+      const leg = new Leg(request, isProbe ? { mayAskUser: false } : {});
+      const answered = leg.answered.then((): Outcome => ({ kind: 'done' }));
+      const outcome = await Promise.race([this.#sendTo(remote, leg), answered]);
+      if (request.settled) return { kind: 'done' };
+      if (outcome.kind === 'challenged' && isProbe && (await this.#awaitSignIn(authorizer, request)))
+        continue;
+      const verdict = era.isPinned ? modern : await this.#verdictOf(request, leg, outcome);
+      if (verdict.era === 'legacy') {
+        const wasRefused = outcome.kind === 'failed' || isProbe;
+        if (wasRefused) return this.#asLegacy(request);
+        era.found('legacy');
+      } else if (verdict.era === 'modern' && (leg.answer || saysModern(outcome)))
+        this.#settle(remote, 'modern');
+      if (!leg.answer) return outcome;
+      const { text, message } = leg.answer;
+      this.receive(isProbe ? withKnownVersions(text, message) : text, message, request);
+      return { kind: 'done' };
+    }
+  }
+
+  async #verdictOf(request: PendingRequest, leg: Leg, outcome: Outcome): Promise<Verdict> {
+    if (request.method === 'server/discover') return verdictOfDiscover(outcome, leg.answer?.message);
+    const { error, result } = leg.answer?.message ?? {};
+    if (result !== undefined) return isObject(result) && 'resultType' in result ? modern : unknown;
+    if (saysModern(outcome) || (isObject(error) && isModernCode(error.code))) return modern;
+    return error !== undefined || isRefused(outcome) ? this.#probe(request) : unknown;
+  }
+
+  /** Asks the server itself, where the client's own words have not told. */
+  async #probe(request: PendingRequest): Promise<Verdict> {
+    const { newId } = this.#options;
+    const id = newId();
+    const method = 'server/discover';
+    const given = metaOf(request.params);
+    const keys = [metaKeys.protocolVersion, metaKeys.clientInfo, metaKeys.clientCapabilities];
+    const params = { _meta: Object.fromEntries(keys.map((key) => [key, given[key]])) };
+    const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
+    const leg = new Leg(request, { id, method, params, body, mayAskUser: false });
+    const outcome = await this.#sendTo(await this.#modern(), leg);
+    return verdictOfDiscover(outcome, leg.answer?.message);
+  }
+
+  async #awaitSignIn({ signIn }: Authorizer, request: PendingRequest): Promise<boolean> {
+    if (!signIn || performance.now() - request.since > PROBE_PATIENCE) return false;
+    const settled = signIn.settled.then((error) => error === undefined);
+    const over = new AbortController();
+    try {
+      return await Promise.race([settled, sleep(PROBE_PATIENCE, over.signal).then(() => false)]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  #settle(remote: ModernRemote, era: 'legacy' | 'modern'): void {
+    this.#remote = remote;
+    this.#options.era.found(era);
+  }
+
+  async #modern(): Promise<ModernRemote> {
+    this.#http ??= this.#options.createHttp(this);
+    return this.#http;
+  }
+
+  async #legacy(): Promise<ModernRemote> {
+    this.#translation ??= await this.#options.createTranslation(this);
+    return this.#translation;
+  }
+}
+
+/** Whether a server has refused in a way that only one of the modern era does. */
+function saysModern(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && isModernError(outcome.answer);
+}
+
+/** Whether the server has said no to the request itself, by a status that is no trouble of the moment. */
+function isRefused(outcome: Outcome): boolean {
+  if (outcome.kind !== 'failed') return false;
+  const { status } = outcome.error.details;
+  return typeof status === 'number' && status >= 400 && status < 500;
+}

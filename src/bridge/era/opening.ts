@@ -1,0 +1,133 @@
+import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
+import { findMember } from '../../json-text.ts';
+import { isObject, type JsonRpcResponse } from '../../jsonrpc.ts';
+import type { Logger } from '../../logger.ts';
+import { Leg } from '../../remote/leg.ts';
+import type { Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
+import { PendingRequest } from '../pending-requests.ts';
+import { refusals } from '../refusals.ts';
+import type { RemoteEnd } from '../remote-end.ts';
+import type { RemoteEra } from './remote-era.ts';
+
+export interface OpeningOptions {
+  end: RemoteEnd;
+  sink: RemoteSink;
+  era: RemoteEra;
+  newId: () => string;
+  /** The conversation goes on in the modern form. */
+  onTaken: () => void;
+  log: Logger;
+}
+
+/** So long requests wait for a server to show whether it is modern as well, in milliseconds. */
+const SECOND_LOOK = 3_000;
+
+type Send = (request: OutgoingRequest) => Promise<Outcome>;
+
+/**
+ * Finds out the remote's era by how it takes a legacy client's `initialize`: a modern server refuses it, and then
+ * `server/discover` has the word (MCP 2026-07-28, Versioning; Streamable HTTP, Backward Compatibility).
+ */
+export class Opening {
+  readonly #options: OpeningOptions;
+  #settling: Promise<void> | undefined;
+
+  constructor(options: OpeningOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when it is known which form the conversation goes on in; undefined: it is. Never rejects. */
+  get settling(): Promise<void> | undefined {
+    return this.#settling;
+  }
+
+  /** Opens with a server that is known to be modern. @returns undefined where it is not, or no longer */
+  async asKnown(request: PendingRequest, send: Send): Promise<Outcome | undefined> {
+    const { end, era, log } = this.#options;
+    if (era.known !== 'modern') return undefined;
+    const goBack = await end.goModern();
+    const outcome = await send(request);
+    if (outcome.kind === 'done') era.found('modern');
+    const isOther = outcome.kind === 'failed' && outcome.error.reason === 'other-era';
+    if (!isOther || era.isPinned) return outcome;
+    log.info('the server no longer speaks the modern protocol');
+    goBack();
+    return undefined;
+  }
+
+  /** Opens as a legacy client does. What the server says against that is kept back: it may be of the other era. */
+  async asLegacy(request: PendingRequest, send: Send): Promise<Outcome> {
+    const { end, sink, era } = this.#options;
+    if (era.isPinned || end.transport.name !== 'http') return send(request);
+    const leg = new Leg(request);
+    const outcome = await Promise.race([send(leg), leg.answered.then((): Outcome => ({ kind: 'done' }))]);
+    if (!leg.answer) return outcome;
+    const { text, message } = leg.answer;
+    if (message.error !== undefined) return refusalOf(text.toString(), message);
+    request.sessionId = leg.sessionId;
+    sink.receive(text, message, request);
+    if (request.sessionId !== undefined || era.known !== undefined) era.found('legacy');
+    else {
+      this.#settling = this.#lookAgain(request, message.result).finally(() => {
+        this.#settling = undefined;
+      });
+    }
+    return { kind: 'done' };
+  }
+
+  /**
+   * A server that keeps no session can neither ask the client anything nor tell it of changes. If it is modern as well,
+   * it can: the official SDK's server is so by default (checklist B-09).
+   */
+  async #lookAgain(request: PendingRequest, result: unknown): Promise<void> {
+    const { end, era, newId, onTaken, log } = this.#options;
+    const method = 'server/discover';
+    const asking = new PendingRequest({ id: newId(), method, body: '' }, undefined, () => {});
+    asking.mayAskUser = false;
+    const timer = setTimeout(() => asking.drop(refusals.shuttingDown()), SECOND_LOOK);
+    try {
+      const translation = await end.translation();
+      const refusal = await translation?.takeOver(request.body.toString(), result, asking);
+      if (asking.settled || !translation) return;
+      if (!refusal) {
+        log.info('the server is modern as well, going on in that form');
+        const { session } = end.transport;
+        await end.goModern();
+        translation.useSession(session);
+        era.found('modern');
+        onTaken();
+      } else if (refusal.kind === 'failed' && refusal.error.reason === 'other-era') era.found('legacy');
+    } catch (error) {
+      log.info('second look at the server failed', { reason: asDrawbridgeError(error).reason });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Tries the other era where a server has refused a legacy opening in so many words. @returns undefined: in vain */
+  async asModern(request: PendingRequest, first: Outcome, send: Send): Promise<Outcome | undefined> {
+    const { end, era, log } = this.#options;
+    const isRefused = first.kind === 'failed' && first.answer !== undefined;
+    if (!isRefused || era.isPinned || end.transport.name !== 'http') return undefined;
+    log.info('initialize refused, asking for the modern protocol');
+    const goBack = await end.goModern();
+    const second = await send(request);
+    if (second.kind === 'done') {
+      era.found('modern');
+      return second;
+    }
+    goBack();
+    return second.kind === 'challenged' ? second : undefined;
+  }
+}
+
+function refusalOf(text: string, { error }: JsonRpcResponse): Outcome {
+  const span = findMember(text, 'error');
+  const code = isObject(error) && typeof error.code === 'number' ? error.code : 0;
+  return {
+    kind: 'failed',
+    error: new DrawbridgeError('invalid-answer', 'The server refused to open a session.'),
+    mayHaveRun: false,
+    answer: span && { text: text.slice(span.start, span.end), code },
+  };
+}
