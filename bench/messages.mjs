@@ -9,6 +9,13 @@ export const initializeParams = {
   clientInfo: { name: 'bench', version: '1.0.0' },
 };
 
+/** What every request of a client of the revision 2026-07-28 has in its `_meta`. */
+export const modernMeta = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': initializeParams.clientInfo,
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
 export const call = (name, given) => ({ name, arguments: given });
 
 const large = new Map();

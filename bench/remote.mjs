@@ -1,4 +1,4 @@
-// The bench server from outside: its start, its delays, its counters.
+// The bench server from outside: its start, its delays, its counters, what it has received.
 
 import { once } from 'node:events';
 import { get } from 'node:http';
@@ -26,9 +26,15 @@ export async function startRemote() {
     url: `${origin}/mcp`,
     /** The same server, where it wants a sign-in. */
     protectedUrl: `${origin}/protected/mcp`,
+    /** The same server for clients of the revision 2026-07-28 alone. */
+    modernUrl: `${origin}/modern/mcp`,
     /** Starts the counters anew; both delays are in milliseconds. */
     reset: ({ delay = 0, connectionDelay = 0 } = {}) =>
       getJson(`${origin}/control?delay=${delay}&connection-delay=${connectionDelay}`),
     counters: () => getJson(`${origin}/control`),
+    /** From now on so many bodies are kept. */
+    keepBodies: (count) => getJson(`${origin}/control?keep=${count}`),
+    /** Those that were kept, in their order. */
+    bodies: async () => (await getJson(`${origin}/control?bodies`)).bodies,
   };
 }

@@ -2,6 +2,7 @@
 // measured is the bridge: no schema, no SDK, answers prepared in advance. Prints its port, and ends with stdin.
 import { createServer } from 'node:http';
 import { authorize, isSignedIn, PROTECTED, refuse } from './authorization.mjs';
+import { answerModern, MODERN } from './modern.mjs';
 
 const SLICE = 64 * 1024;
 // Nothing but an id and a method is needed of a large request, and they stand at one of its ends.
@@ -11,6 +12,9 @@ const counters = { requests: 0, connections: 0, paths: {} };
 let delay = 0;
 let connectionDelay = 0;
 let sessions = 0;
+/** Bodies as they came, while they are wanted. */
+let bodies = [];
+let wanted = 0;
 const streams = new Set();
 const connectedAt = new WeakMap();
 
@@ -106,7 +110,18 @@ function answer(message, response) {
   }
 }
 
-function receive(request, response) {
+function sendModern(request, response, body) {
+  const { status, answer } = answerModern(request.headers, JSON.parse(body));
+  if (!answer) {
+    response.writeHead(status).end();
+    return;
+  }
+  const text = JSON.stringify(answer);
+  const length = Buffer.byteLength(text);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': length }).end(text);
+}
+
+function receive(request, response, path) {
   const chunks = [];
   let length = 0;
   let first;
@@ -119,7 +134,10 @@ function receive(request, response) {
   });
   request.on('end', () => {
     if (length <= SLICE) {
-      answer(JSON.parse(Buffer.concat(chunks).toString()), response);
+      const body = Buffer.concat(chunks).toString();
+      if (bodies.length < wanted) bodies.push(body);
+      if (path === MODERN) sendModern(request, response, body);
+      else answer(JSON.parse(body), response);
       return;
     }
     const ends = first.toString('latin1', 0, ENDS) + last.toString('latin1', Math.max(0, last.length - ENDS));
@@ -139,15 +157,17 @@ function handle(request, response) {
   const [path] = request.url.split('?');
   if (path === PROTECTED && !isSignedIn(request)) refuse(request, response);
   else if (authorize(request, response)) return;
-  else if (path !== '/mcp' && path !== PROTECTED) response.writeHead(404).end();
-  else if (request.method === 'POST') receive(request, response);
+  else if (path !== '/mcp' && path !== PROTECTED && path !== MODERN) response.writeHead(404).end();
+  else if (request.method === 'POST') receive(request, response, path);
+  else if (path === MODERN) response.writeHead(405).end();
   else if (request.method === 'DELETE') response.writeHead(200).end();
   // As the SDK's server does; a stream left open here would keep a client that only asks waiting.
   else if (!request.headers['mcp-session-id']) response.writeHead(400).end();
   else openStream(response);
 }
 
-// Reads the counters; `?delay=` and `?connection-delay=` set both delays and start the counters anew.
+// Reads the counters; `?delay=` and `?connection-delay=` set both delays and start the counters anew. `?keep=` keeps as
+// many bodies from now on, which `?bodies` reads.
 function control(request, response) {
   const query = new URL(request.url, 'http://bench').searchParams;
   if (query.has('delay')) {
@@ -155,7 +175,12 @@ function control(request, response) {
     connectionDelay = Number(query.get('connection-delay') ?? 0);
     Object.assign(counters, { requests: 0, connections: 0, paths: {} });
   }
-  const body = JSON.stringify({ ...counters, streams: streams.size });
+  if (query.has('keep')) {
+    wanted = Number(query.get('keep'));
+    bodies = [];
+  }
+  const more = query.has('bodies') ? { bodies } : {};
+  const body = JSON.stringify({ ...counters, streams: streams.size, ...more });
   response.writeHead(200, { 'content-type': 'application/json', connection: 'close' }).end(body);
 }
 

@@ -1,6 +1,6 @@
 // The local client. It must cost less than any bridge, or it would be what is measured: raw pipes, lines found
 // as bytes, nothing parsed that is large, and one write for all that became ready in the same turn.
-import { initializeParams, SMALL } from './messages.mjs';
+import { initializeParams, modernMeta, SMALL } from './messages.mjs';
 import { kill, start, stop } from './processes.mjs';
 
 const NEWLINE = 10;
@@ -14,6 +14,8 @@ export class StdioClient {
   #notifications = 0;
   #awaited;
   #failure;
+  /** The `_meta` of each request; undefined: the client is of the era before. */
+  meta;
 
   constructor(command, args, env) {
     this.startedAt = performance.now();
@@ -94,7 +96,8 @@ export class StdioClient {
 
   request(method, params) {
     const id = this.nextId();
-    return this.requestBytes(id, [`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`]);
+    const own = this.meta ? { ...params, _meta: this.meta } : params;
+    return this.requestBytes(id, [`${JSON.stringify({ jsonrpc: '2.0', id, method, params: own })}\n`]);
   }
 
   nextId() {
@@ -130,6 +133,12 @@ export class StdioClient {
     const elapsed = performance.now() - this.startedAt;
     this.notify('notifications/initialized');
     return elapsed;
+  }
+
+  /** Begins as a client of the revision 2026-07-28, and goes on as one. */
+  async discover() {
+    this.meta = modernMeta;
+    await this.request('server/discover', {});
   }
 
   /** Makes what is waited for fail. */

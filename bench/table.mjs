@@ -70,7 +70,7 @@ function row(line, names, measured) {
     if (line.medians[name] !== undefined) return number(line.medians[name]);
     return measured[name] && !HAS_PROC ? 'not available' : NONE;
   });
-  const fixed = line.limit === undefined ? '' : ` (≤ ${line.limit})`;
+  const fixed = line.limit === undefined ? '' : ` (${line.rate ? '≥' : '≤'} ${line.limit})`;
   return [
     `${line.label}${fixed}`,
     ...cells,

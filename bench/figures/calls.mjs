@@ -11,7 +11,8 @@ async function echo(client, as, text = 'hello') {
   if (result?.content?.[0]?.text !== text) throw new Error('a call came back with a wrong result');
 }
 
-async function sequential(client, as, count) {
+/** The times of so many small calls, one after the other, in ms. */
+export async function sequential(client, as, count) {
   const times = [];
   for (let index = 0; index < count; index += 1) {
     const before = performance.now();

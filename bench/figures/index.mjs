@@ -2,6 +2,7 @@
 // the ratio to the floor and to mcp-remote hold for its metrics. Less is better, but for a `rate`.
 import { callFigures } from './calls.mjs';
 import { commandFigures } from './commands.mjs';
+import { eraFigures } from './eras.mjs';
 import { installFigures } from './install.mjs';
 import { largeFigures } from './large.mjs';
 import { memoryFigures } from './memory.mjs';
@@ -16,6 +17,7 @@ export const figures = [
   idle,
   ...commandFigures,
   ...callFigures,
+  ...eraFigures,
   ...largeFigures,
   ten,
   ...installFigures,
