@@ -2,7 +2,7 @@ import type { MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 import { setMember } from '../json-edit.ts';
 import { withId } from '../json-text.ts';
-import { isObject, type JsonRpcMessage } from '../jsonrpc.ts';
+import { isObject, type JsonRpcMessage, type MessageId } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
 import { sleep } from '../platform/sleep.ts';
 import { metaKeys } from '../revisions.ts';
@@ -19,18 +19,18 @@ export interface SubscriptionOptions {
   log: Logger;
 }
 
-const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
+export const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 /** A stream that lasted this long was sound: the next break is a first one again. */
 const SOUND_AFTER = 30_000;
 
 /** The flags of a filter, and the notification that each is about (MCP 2026-07-28, Subscriptions). */
-const listChanges: Readonly<Record<string, string>> = {
+export const listChanges: Readonly<Record<string, string>> = {
   toolsListChanged: 'notifications/tools/list_changed',
   promptsListChanged: 'notifications/prompts/list_changed',
   resourcesListChanged: 'notifications/resources/list_changed',
 };
 
-type Filter = Readonly<Record<string, unknown>>;
+export type Filter = Readonly<Record<string, unknown>>;
 
 /**
  * A subscription that the client holds, through as many streams as that takes: on stdio it has no way to see that one
@@ -40,8 +40,6 @@ export class Subscription {
   readonly #options: SubscriptionOptions;
   /** What the server has agreed to; undefined before it has said so. */
   #honoured: Filter | undefined;
-  /** The client was told before the server could be asked, since nobody is signed in. */
-  #isProvisional = false;
   #hasShrunk = false;
   #waiting = new AbortController();
   #isClosed = false;
@@ -60,9 +58,8 @@ export class Subscription {
       if (request.settled || this.#isClosed) return { kind: 'done' };
       if (leg.answer) return this.#end(leg);
       const isNew = !request.acknowledged;
-      if (outcome.kind === 'challenged') {
-        if (isNew) this.#acknowledgeProvisionally();
-      } else if (this.#hasShrunk) return this.#lost('and no longer offers all of it');
+      if (outcome.kind === 'challenged' && isNew) return outcome;
+      if (this.#hasShrunk) return this.#lost('and no longer offers all of it');
       else if (outcome.kind === 'failed' && isNew) return outcome;
       else if (outcome.kind === 'failed' && isRefused(outcome)) return this.#lost('and refuses it now');
       log.debug('subscription interrupted', { outcome: outcome.kind });
@@ -146,53 +143,21 @@ export class Subscription {
       return;
     }
     // The client has had its acknowledgement, and a promise is kept or ended.
-    if (before && !this.#isProvisional && isSmaller(filter, before)) {
+    if (before && isSmaller(filter, before)) {
       this.#hasShrunk = true;
       leg.abort?.(new DrawbridgeError('stream-lost', 'The server offers less than it did.'));
       return;
     }
     this.#honoured = filter;
-    this.#isProvisional = false;
     this.#tellMissed(filter);
-  }
-
-  #acknowledgeProvisionally(): void {
-    const { request, sink } = this.#options;
-    const asked =
-      isObject(request.params) && isObject(request.params.notifications) ? request.params.notifications : {};
-    const notifications = Object.fromEntries(
-      Object.keys(listChanges).flatMap((flag) => (asked[flag] === true ? [[flag, true]] : [])),
-    );
-    this.#honoured = notifications;
-    this.#isProvisional = true;
-    request.acknowledged = true;
-    request.alive('stream');
-    const params = { notifications, _meta: { [metaKeys.subscriptionId]: request.id } };
-    sink.receive(JSON.stringify({ jsonrpc: '2.0', method: ACKNOWLEDGED, params }), {
-      kind: 'notification',
-      method: ACKNOWLEDGED,
-      params,
-    });
   }
 
   /** Nobody knows what went by while no stream was open: the client is told to look. */
   #tellMissed(filter: Filter): void {
-    const changes = Object.keys(listChanges).flatMap((flag) =>
-      filter[flag] === true ? [this.#notification(listChanges[flag] as string, {})] : [],
-    );
-    const uris = Array.isArray(filter.resourceSubscriptions) ? filter.resourceSubscriptions : [];
-    const updates = uris.map((uri) => this.#notification('notifications/resources/updated', { uri }));
-    for (const { method, params } of [...changes, ...updates]) {
-      this.#options.sink.receive(JSON.stringify({ jsonrpc: '2.0', method, params }), {
-        kind: 'notification',
-        method,
-        params,
-      });
+    for (const notification of possiblyMissed(filter, this.#options.request.id)) {
+      const text = JSON.stringify({ jsonrpc: '2.0', ...notification });
+      this.#options.sink.receive(text, { kind: 'notification', ...notification });
     }
-  }
-
-  #notification(method: string, params: Record<string, unknown>): { method: string; params: unknown } {
-    return { method, params: { ...params, _meta: { [metaKeys.subscriptionId]: this.#options.request.id } } };
   }
 
   /** The client knows the subscription by the id of its own request. */
@@ -211,6 +176,17 @@ export class Subscription {
     );
     return { kind: 'failed', error, mayHaveRun: false };
   }
+}
+
+/** The notifications of all that a subscription may have missed. */
+export function possiblyMissed(filter: Filter, id: MessageId): { method: string; params: unknown }[] {
+  const _meta = { [metaKeys.subscriptionId]: id };
+  const changed = Object.entries(listChanges).filter(([flag]) => filter[flag] === true);
+  const uris = Array.isArray(filter.resourceSubscriptions) ? filter.resourceSubscriptions : [];
+  return [
+    ...changed.map(([, method]) => ({ method, params: { _meta } })),
+    ...uris.map((uri) => ({ method: 'notifications/resources/updated', params: { uri, _meta } })),
+  ];
 }
 
 /** Whether asking again is of no use: the server has said no, rather than nothing. */

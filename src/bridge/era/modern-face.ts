@@ -1,10 +1,11 @@
 import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { MessageText } from '../../byte-text.ts';
-import { isObject, type JsonRpcMessage } from '../../jsonrpc.ts';
+import { isObject, type JsonRpcMessage, type MessageId } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
 import { sleep } from '../../platform/sleep.ts';
 import { isModernCode, isModernError } from '../../remote/http-answer.ts';
 import { Leg } from '../../remote/leg.ts';
+import { ACKNOWLEDGED, listChanges, possiblyMissed } from '../../remote/subscription.ts';
 import type { ModernRemote, Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
 import { LATEST_MODERN, metaKeys, metaOf } from '../../revisions.ts';
 import { giveAnswer } from '../answer-matching.ts';
@@ -48,6 +49,9 @@ export interface ModernFaceOptions {
  */
 const PROBE_PATIENCE = 2_500;
 
+/** So often a subscription looks whether somebody has signed in, in milliseconds. */
+const LOOK_AGAIN = 60_000;
+
 /**
  * What a client of the modern era sees (MCP 2026-07-28, stdio). No message is taken for part of a conversation: each
  * says itself what it needs.
@@ -57,7 +61,12 @@ export class ModernFace implements RemoteSink {
   #remote: ModernRemote | undefined;
   #http: ModernRemote | undefined;
   #translation: ModernRemote | undefined;
-  #opening: Promise<unknown> | undefined;
+  /** A `server/discover` that is under way while the era is not known. */
+  #discovering: Promise<unknown> | undefined;
+  /** The subscriptions that were acknowledged before the server could be asked. */
+  readonly #provisional = new Set<MessageId>();
+  /** What goes on when somebody has signed in. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: ModernFaceOptions) {
     this.#options = options;
@@ -67,9 +76,10 @@ export class ModernFace implements RemoteSink {
   async take(request: PendingRequest): Promise<void> {
     const problem = faultOf(request.params);
     if (problem) return request.fail(problem);
-    const outcome = await this.#cross(request);
+    const outcome = await (request.isLasting ? this.#subscribe(request) : this.#cross(request));
+    const wasTold = this.#provisional.delete(request.id) || request.acknowledged;
     if (outcome.kind === 'done' || request.settled) return;
-    if (request.acknowledged) {
+    if (wasTold) {
       // A subscription that ends without an answer, which is how a client knows that it is lost (checklist Q-02).
       this.#options.write(cancelled(request.id, outcome.error.message));
       request.cancel();
@@ -90,7 +100,9 @@ export class ModernFace implements RemoteSink {
     return asModernAnswer(answer, method);
   }
 
+  /** Credentials are there that were not. */
   signedIn(): void {
+    for (const goOn of this.#waiting) goOn();
     this.#http?.signedIn();
     this.#translation?.signedIn();
   }
@@ -111,6 +123,7 @@ export class ModernFace implements RemoteSink {
     }
     if (message.kind !== 'notification') return log.warn('message of the server dropped');
     const { method, params } = message;
+    if (method === ACKNOWLEDGED && this.#isKnown(params)) return;
     if (
       method === 'notifications/progress' &&
       isObject(params) &&
@@ -133,25 +146,23 @@ export class ModernFace implements RemoteSink {
   // ---- which remote ----------------------------------------------------------------------------------------------
 
   async #cross(request: PendingRequest): Promise<Outcome> {
-    while (!this.#remote) {
-      if (this.#opening) await this.#opening;
-      else {
-        const opening = this.#open(request);
-        this.#opening = opening.finally(() => {
-          this.#opening = undefined;
-        });
-        return opening;
-      }
-      if (request.settled) return { kind: 'done' };
-    }
-    return this.#sendTo(this.#remote, request);
+    // What comes right behind a discovery need not find out the same.
+    if (!this.#remote && request.method !== 'server/discover') await this.#discovering;
+    if (request.settled) return { kind: 'done' };
+    if (this.#remote) return this.#sendTo(this.#remote, request);
+    const opened = this.#open(request);
+    if (request.method !== 'server/discover') return opened;
+    this.#discovering = opened;
+    return opened.finally(() => {
+      this.#discovering = undefined;
+    });
   }
 
   async #sendTo(remote: ModernRemote, request: OutgoingRequest): Promise<Outcome> {
     return sendPatiently((message: OutgoingRequest) => remote.send(message), request);
   }
 
-  /** The first request of all finds out what the remote is, by itself where that can be. */
+  /** A request finds out what the remote is, by itself where that can be. */
   async #open(request: PendingRequest): Promise<Outcome> {
     const { era, log } = this.#options;
     if (era.known === 'legacy') {
@@ -159,14 +170,66 @@ export class ModernFace implements RemoteSink {
       if (era.isPinned || !saysModern(outcome)) return outcome;
       log.info('the server has gone over to the modern protocol');
     }
-    if (request.method === 'subscriptions/listen') {
-      // It may stay open for hours, and no answer to it comes in between.
-      const verdict: Verdict = era.known === 'modern' ? modern : await this.#probe(request);
+    return request.isLasting ? this.#listen(request) : this.#asModern(request);
+  }
+
+  /** A subscription may stay open for hours, and no answer to it comes in between: somebody else has to find out. */
+  async #listen(request: PendingRequest): Promise<Outcome> {
+    const remote = await this.#modern();
+    if (this.#options.era.known !== 'modern') {
+      const { verdict, outcome } = await this.#probe(request);
       if (verdict.era === 'legacy') return this.#asLegacy(request);
-      if (verdict.era === 'modern') this.#settle(await this.#modern(), 'modern');
-      return this.#sendTo(await this.#modern(), request);
+      if (verdict.era !== 'modern') return outcome;
+      this.#settle(remote, 'modern');
     }
-    return this.#asModern(request);
+    return this.#sendTo(remote, request);
+  }
+
+  /** Keeps a subscription, also while nobody is signed in. */
+  async #subscribe(request: PendingRequest): Promise<Outcome> {
+    for (;;) {
+      const outcome = await this.#cross(request);
+      if (outcome.kind !== 'challenged' || request.settled) return outcome;
+      this.#promise(request);
+      await this.#forSignIn(request);
+      if (request.settled) return { kind: 'done' };
+    }
+  }
+
+  /** Tells the client that it will hear when the lists have changed: at the latest when the user has signed in. */
+  #promise(request: PendingRequest): void {
+    if (this.#provisional.has(request.id)) return;
+    this.#provisional.add(request.id);
+    request.alive('stream');
+    const asked = isObject(request.params) && request.params.notifications;
+    const flags = Object.keys(listChanges).filter((flag) => isObject(asked) && asked[flag] === true);
+    const notifications = Object.fromEntries(flags.map((flag) => [flag, true]));
+    const params = { notifications, _meta: { [metaKeys.subscriptionId]: request.id } };
+    this.#options.write(JSON.stringify({ jsonrpc: '2.0', method: ACKNOWLEDGED, params }));
+  }
+
+  /** @returns whether the client has had an acknowledgement of this subscription; then it hears of changes instead */
+  #isKnown(params: unknown): boolean {
+    const id = metaOf(params)[metaKeys.subscriptionId] as MessageId;
+    if (!this.#provisional.has(id)) return false;
+    const filter = isObject(params) && isObject(params.notifications) ? params.notifications : {};
+    for (const notification of possiblyMissed(filter, id))
+      this.#options.write(JSON.stringify({ jsonrpc: '2.0', ...notification }));
+    return true;
+  }
+
+  async #forSignIn(request: PendingRequest): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const goOn = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(goOn);
+        resolve();
+      };
+      // Another process may have signed in without a word.
+      const timer = setTimeout(goOn, LOOK_AGAIN);
+      this.#waiting.add(goOn);
+      request.abort = goOn;
+    });
   }
 
   async #asLegacy(request: PendingRequest): Promise<Outcome> {
@@ -206,13 +269,12 @@ export class ModernFace implements RemoteSink {
     const { error, result } = leg.answer?.message ?? {};
     if (result !== undefined) return isObject(result) && 'resultType' in result ? modern : unknown;
     if (saysModern(outcome) || (isObject(error) && isModernCode(error.code))) return modern;
-    return error !== undefined || isRefused(outcome) ? this.#probe(request) : unknown;
+    return error !== undefined || isRefused(outcome) ? (await this.#probe(request)).verdict : unknown;
   }
 
   /** Asks the server itself, where the client's own words have not told. */
-  async #probe(request: PendingRequest): Promise<Verdict> {
-    const { newId } = this.#options;
-    const id = newId();
+  async #probe(request: PendingRequest): Promise<{ verdict: Verdict; outcome: Outcome }> {
+    const id = this.#options.newId();
     const method = 'server/discover';
     const given = metaOf(request.params);
     const keys = [metaKeys.protocolVersion, metaKeys.clientInfo, metaKeys.clientCapabilities];
@@ -220,7 +282,7 @@ export class ModernFace implements RemoteSink {
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
     const leg = new Leg(request, { id, method, params, body, mayAskUser: false });
     const outcome = await this.#sendTo(await this.#modern(), leg);
-    return verdictOfDiscover(outcome, leg.answer?.message);
+    return { verdict: verdictOfDiscover(outcome, leg.answer?.message), outcome };
   }
 
   async #awaitSignIn({ signIn }: Authorizer, request: PendingRequest): Promise<boolean> {
