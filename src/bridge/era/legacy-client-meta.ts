@@ -80,7 +80,8 @@ export class RequestMeta {
 
   /** The same for parsed parameters, by which a transport makes its headers. */
   params(params: unknown): Record<string, unknown> {
-    return { ...(isObject(params) && params), _meta: { ...metaOf(params), ...this.#parsed } };
+    const own = Object.entries(metaOf(params)).filter(([key]) => !reserved.has(key));
+    return { ...(isObject(params) && params), _meta: { ...Object.fromEntries(own), ...this.#parsed } };
   }
 }
 

@@ -17,7 +17,6 @@ import {
 import { LATEST_MODERN } from '../../revisions.ts';
 import { type Answer, ownAnswer } from '../pending-requests.ts';
 import { refusals } from '../refusals.ts';
-import { verdictOfDiscover } from './detect.ts';
 import { ClientInputs } from './input-rounds.ts';
 import { Call, type Conversation } from './legacy-client-call.ts';
 import { discover } from './legacy-client-discover.ts';
