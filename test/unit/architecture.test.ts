@@ -74,6 +74,7 @@ describe('what is dangerous has its place', () => {
 
   test('files are read and written in few places', () => {
     expect(importersOf(/^node:fs/).sort()).toEqual([
+      'src/bridge/era/remote-era.ts',
       'src/cli/build-settings.ts',
       'src/cli/clients/config-file.ts',
       'src/cli/clients/world.ts',

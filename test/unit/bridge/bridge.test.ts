@@ -30,6 +30,7 @@ describe('what passes', () => {
       { jsonrpc: '2.0', id: 2, method: 'tools/list' },
     );
     expect(methods(bridge)).toEqual(['initialize']);
+    init.request().sessionId = 'session-1';
     await bridge.says({ jsonrpc: '2.0', id: 1, result: contract }, init.request());
     init.end({ kind: 'done' });
     await settle();
@@ -42,14 +43,26 @@ describe('what passes', () => {
 });
 
 describe('what the bridge answers itself', () => {
-  test('server/discover, which sends a client of two eras to initialize', async () => {
+  test('server/discover after initialize, which the client has agreed to do without [B-08]', async () => {
     const bridge = startBridge();
+    await bridge.handshake();
     await bridge.request(1, 'server/discover');
-    expect(bridge.messages).toEqual([
-      expect.objectContaining({ id: 1, error: expect.objectContaining({ code: -32601 }) }),
-    ]);
+    expect(bridge.messages).toMatchObject([{ id: 1, error: { code: -32601 } }]);
     expect(bridge.remote.sent).toEqual([]);
   });
+
+  test.each(['tools/list', 'tools/call', 'server/discover', 'x/y'])(
+    '%s before anything was agreed on: it is told both ways in [B-03, B-08, M-05]',
+    async (method) => {
+      const bridge = startBridge();
+      await bridge.request(1, method, { name: 'x' });
+      expect(bridge.messages).toMatchObject([
+        { id: 1, error: { code: -32602, data: { reason: 'invalid-params' } } },
+      ]);
+      expect(bridge.messages[0].error.message).toMatch(/"initialize".*_meta/);
+      expect(bridge.remote.sent).toEqual([]);
+    },
+  );
 
   test('a ping while no session stands [L-07]', async () => {
     const bridge = startBridge();

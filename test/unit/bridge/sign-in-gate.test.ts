@@ -191,7 +191,7 @@ describe('before the sign-in is done', () => {
   test('server/discover is still refused at once, and opens nothing', async () => {
     const bridge = startSignedOut();
     await bridge.request(1, 'server/discover');
-    expect(bridge.messages[0].error.code).toBe(-32601);
+    expect(bridge.messages[0].error.code).toBe(-32602);
     expect(bridge.authorizer.signIns).toEqual([]);
   });
 

@@ -20,6 +20,7 @@ function hang(authorizer: Authorizer) {
     write: () => {},
     resume: () => {},
     listen,
+    onSignedIn: () => {},
     newId: () => 'own',
     log,
   });

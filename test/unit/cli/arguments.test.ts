@@ -53,6 +53,7 @@ const sample: Record<string, string> = {
   header: 'X-A: b',
   'token-command': 'op read x',
   transport: 'sse',
+  era: 'modern',
   store: 'keychain',
   'connect-timeout': '5',
   'request-timeout': '5',

@@ -35,6 +35,7 @@ test('without options: the defaults', () => {
   expect(build({}, env)).toEqual({
     url: new URL(URL_TEXT),
     transport: 'auto',
+    era: 'auto',
     network: {
       connectTimeout: 10_000,
       requestTimeout: undefined,
@@ -76,6 +77,7 @@ const good: Record<string, { value: string | boolean; read: (settings: Settings)
     'header-file': { value: 'FILE', read: (s) => s.headers, is: { 'X-File': '1' } },
     'token-command': { value: "op read 'a b'", read: (s) => s.tokenCommand, is: ['op', 'read', 'a b'] },
     transport: { value: 'sse', read: (s) => s.transport, is: 'sse' },
+    era: { value: 'modern', read: (s) => s.era, is: 'modern' },
     'allow-http': { value: true, read: () => buildSettings, is: buildSettings },
     'connect-timeout': { value: '2.5', read: (s) => s.network.connectTimeout, is: 2500 },
     'request-timeout': { value: '90', read: (s) => s.network.requestTimeout, is: 90_000 },

@@ -61,6 +61,7 @@ export function startBridge({
       maxMessageBytes: 1024 * 1024,
       network: { requestTimeout },
       transport: 'http',
+      era: 'auto',
       url: new URL('https://a.test/mcp'),
       headers: {},
     } as unknown as Settings,
@@ -121,6 +122,8 @@ export function startBridge({
   function says(result: unknown): Step {
     return (message) => {
       if (isRequest(message)) {
+        // A server that keeps a session is one of the legacy era, and needs no second look.
+        if (message.method === 'initialize') message.sessionId = 'session-1';
         const text = JSON.stringify({ jsonrpc: '2.0', id: message.id, result });
         sink?.receive(text, classify(JSON.parse(text)), message);
       }

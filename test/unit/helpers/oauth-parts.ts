@@ -51,6 +51,7 @@ export function settingsFor(url = SERVER, signIn: Partial<SignInSettings> = {}):
   return {
     url: new URL(url),
     transport: 'auto',
+    era: 'auto',
     network,
     headers: {},
     tokenCommand: undefined,
