@@ -312,7 +312,11 @@ export class Call implements Parkable {
     const request = this.#bearer?.request;
     if (!request) return;
     if ('outcome' in ending) return this.#leave(ending.outcome);
-    this.#answer(request, this.#modernAnswer(request, ending.answer));
+    try {
+      this.#answer(request, this.#modernAnswer(request, ending.answer));
+    } catch (error) {
+      this.#leave(outcomeOf(asDrawbridgeError(error), true));
+    }
   }
 
   #modernAnswer({ id }: OutgoingRequest, { text, message }: Answer): ModernAnswer {

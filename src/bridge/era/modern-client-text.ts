@@ -143,8 +143,9 @@ function completed(
   let text = json;
   for (const [key, value] of Object.entries(fields)) text = setMember(text, [key], JSON.stringify(value));
   if (serverInfo !== undefined) text = setMember(text, ['_meta', metaKeys.serverInfo], serverInfo);
-  const meta = serverInfo === undefined ? {} : { [metaKeys.serverInfo]: JSON.parse(serverInfo) };
-  return { json: text, result: { ...result, ...fields, _meta: { ...metaOf(result), ...meta } } };
+  const meta = { ...metaOf(result), [metaKeys.serverInfo]: JSON.parse(serverInfo ?? 'null') };
+  const added = serverInfo === undefined ? {} : { _meta: meta };
+  return { json: text, result: { ...result, ...fields, ...added } };
 }
 
 interface Fixed {
