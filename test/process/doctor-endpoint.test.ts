@@ -73,22 +73,6 @@ describe('doctor at a server without a sign-in', () => {
     expect(step('tools').status).toBe('ok');
   });
 
-  test('tells a server of 2026-07-28 alone by its error', async () => {
-    const remote = await startFakeRemote();
-    remote.on('POST', (exchange) =>
-      exchange.json(400, {
-        jsonrpc: '2.0',
-        id: exchange.id,
-        error: { code: -32022, message: 'Unsupported', data: { supported: ['2026-07-28'], requested: 'x' } },
-      }),
-    );
-    const { code, step } = await runDoctor(remote.url);
-    expect(code).toBe(3);
-    expect(step('endpoint').text).toContain('2026-07-28');
-    expect(step('initialize')).toMatchObject({ status: 'fail', facts: { era: 'modern' } });
-    expect(step('initialize').text).toContain('2026-07-28');
-  });
-
   test('says what the server answers in the place of tools', async () => {
     const remote = await startFakeRemote();
     remote.on('tools/list', (exchange) => exchange.error(-32603, 'out of \u001b[31mtools'));

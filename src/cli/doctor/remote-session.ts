@@ -1,4 +1,5 @@
 import { type Challenge, FixedCredentials } from '../../authorization/authorizer.ts';
+import { type Verdict, verdictOfDiscover } from '../../bridge/era/detect.ts';
 import { suggestsOlderTransport } from '../../bridge/forwarder.ts';
 import { createIdMaker } from '../../bridge/message-text.ts';
 import { PendingRequest } from '../../bridge/pending-requests.ts';
@@ -7,25 +8,31 @@ import { DrawbridgeError } from '../../errors.ts';
 import { isObject, type JsonRpcResponse } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
 import type { HttpClient } from '../../platform/http-client.ts';
-import { isModernError } from '../../remote/http-answer.ts';
+import { modernHeaders } from '../../remote/mcp-headers.ts';
 import { isHeaderSafe } from '../../remote/request-headers.ts';
 import { StreamableHttp } from '../../remote/streamable-http.ts';
 import type { Outcome, RemoteSink, RemoteTransport, TransportOptions } from '../../remote/transport.ts';
+import { LATEST_LEGACY, LATEST_MODERN, metaKeys } from '../../revisions.ts';
 import type { Settings } from '../../settings.ts';
 import { version } from '../../version.ts';
 import { atOnce, PATIENCE } from './ask-server.ts';
 
-/** The newest revision that the bridge itself speaks. */
-const PROTOCOL_VERSION = '2025-11-25';
+const clientInfo = { name: 'mcp-drawbridge', version };
+const initializeParams = { protocolVersion: LATEST_LEGACY, capabilities: {}, clientInfo };
 
 /** How a request ended. */
 export type Reply =
+  /** By an error of the server's, too. */
   | { kind: 'answer'; message: JsonRpcResponse }
   /** 401 or 403. */
   | { kind: 'refused'; challenge: Challenge }
-  /** By a server that knows only revisions from 2026-07-28 on. */
-  | { kind: 'modern' }
   | { kind: 'failed'; error: DrawbridgeError };
+
+/** How a server took `server/discover`, and what follows from that. */
+export interface Discovery {
+  reply: Reply;
+  verdict: Verdict;
+}
 
 /** One credential, as it is: a refusal is noted, and nothing is done about it. */
 class OneCredential extends FixedCredentials {
@@ -47,7 +54,7 @@ class OneCredential extends FixedCredentials {
   }
 }
 
-/** A session with the server by the bridge's own transports, from `initialize` to its end. */
+/** A conversation with the server by the bridge's own transports, in the form of either era, to its end. */
 export class RemoteSession {
   readonly #authorizer: OneCredential;
   readonly #end: RemoteEnd;
@@ -55,6 +62,9 @@ export class RemoteSession {
   readonly #newId = createIdMaker();
   readonly #mayFallBack: boolean;
   readonly #log: Logger;
+  /** The revision that each request names; undefined: the legacy form. */
+  #revision: string | undefined;
+  #suggestsOlder = false;
 
   private constructor(
     { url, headers, maxMessageBytes, transport }: Settings,
@@ -106,29 +116,53 @@ export class RemoteSession {
     return this.#end.transport.name;
   }
 
+  /** Whether requests are in the modern form. */
+  get isModern(): boolean {
+    return this.#revision !== undefined;
+  }
+
   /** Whether the server has given a session id. */
   get hasId(): boolean {
     return this.#end.transport.session?.id !== undefined;
   }
 
-  /** Opens the session, by the older transport where the server does not know the newer. */
+  /** Opens a session, in the legacy form. */
   async initialize(): Promise<Reply> {
-    const clientInfo = { name: 'mcp-drawbridge', version };
-    const params = { protocolVersion: PROTOCOL_VERSION, capabilities: {}, clientInfo };
-    const first = await this.#send('initialize', params);
-    const { outcome } = first;
-    if (outcome.kind === 'done' || !this.#mayFallBack || !suggestsOlderTransport(outcome))
-      return this.#opened(first);
-    const goBack = await this.#end.fallBack();
-    const second = await this.#send('initialize', params);
-    if (second.outcome.kind === 'done' || second.outcome.kind === 'challenged') return this.#opened(second);
-    goBack();
-    return this.#opened(first);
+    const sent = await this.#send('initialize', initializeParams);
+    const { outcome } = sent;
+    this.#suggestsOlder = this.#mayFallBack && outcome.kind !== 'done' && suggestsOlderTransport(outcome);
+    return this.#opened(sent);
   }
 
-  /** Sends a request within the session. */
+  /** Opens a session by the older transport. @returns undefined where that is in vain, or not worth trying */
+  async initializeOlder(): Promise<Reply | undefined> {
+    if (!this.#suggestsOlder) return undefined;
+    const goBack = await this.#end.fallBack();
+    const sent = await this.#send('initialize', initializeParams);
+    if (sent.outcome.kind === 'done' || sent.outcome.kind === 'challenged') return this.#opened(sent);
+    goBack();
+    return undefined;
+  }
+
+  /**
+   * Asks the server what it is in the modern form, once more where its answer says how. If it is modern, so are the
+   * requests from then on.
+   */
+  async discover(): Promise<Discovery> {
+    for (let revision = LATEST_MODERN, tries = 1; ; tries++) {
+      const sent = await this.#send('server/discover', {}, revision);
+      const { request, outcome, answer } = sent;
+      const verdict = verdictOfDiscover(outcome, request.failure ? undefined : answer);
+      if (verdict.era === 'modern') this.#revision = verdict.version;
+      const isRepeated = tries > 1 || (verdict.era !== 'repeat' && verdict.era !== 'repair');
+      if (isRepeated) return { reply: this.#replyOf(sent), verdict };
+      if (verdict.era === 'repeat') revision = verdict.version;
+    }
+  }
+
+  /** Sends a request in the form that was found. */
   async request(method: string): Promise<Reply> {
-    return this.#replyOf(await this.#send(method, {}));
+    return this.#replyOf(await this.#send(method, {}, this.#revision));
   }
 
   /** Ends the session at the server, for which it has `timeout` milliseconds. */
@@ -150,13 +184,16 @@ export class RemoteSession {
     return reply;
   }
 
-  async #send(method: string, params: object): Promise<Sent> {
+  /** @param revision the one that the request names, in the modern form; undefined: the legacy form */
+  async #send(method: string, own: object, revision?: string): Promise<Sent> {
     const id = this.#newId();
+    const params = revision === undefined ? own : { ...own, _meta: metaFor(revision) };
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
     let answer: JsonRpcResponse | undefined;
     const request = new PendingRequest({ id, method, params, body }, undefined, (given) => {
       answer = given?.message;
     });
+    if (revision !== undefined) request.modernHeaders = modernHeaders(method, params);
     const timer = setTimeout(() => request.fail(slow(method)), PATIENCE);
     this.#requests.add(request);
     this.#authorizer.refusal = undefined;
@@ -175,7 +212,6 @@ export class RemoteSession {
     if (request.failure) return { kind: 'failed', error: request.failure };
     if (outcome.kind === 'failed' && outcome.answer) {
       const { text, code } = outcome.answer;
-      if (isModernError(outcome.answer)) return { kind: 'modern' };
       return {
         kind: 'answer',
         message: { kind: 'response', id: request.id, error: { ...JSON.parse(text), code } },
@@ -183,9 +219,7 @@ export class RemoteSession {
     }
     if (outcome.kind !== 'done') return { kind: 'failed', error: outcome.error };
     if (answer === undefined) return { kind: 'failed', error: slow(request.method) };
-    const { error } = answer;
-    const isModern = isObject(error) && isModernError({ text: '', code: Number(error.code) });
-    return isModern ? { kind: 'modern' } : { kind: 'answer', message: answer };
+    return { kind: 'answer', message: answer };
   }
 }
 
@@ -193,6 +227,15 @@ interface Sent {
   request: PendingRequest;
   outcome: Outcome;
   answer: JsonRpcResponse | undefined;
+}
+
+/** The `_meta` that each request has in the modern form (MCP 2026-07-28, `_meta`). */
+function metaFor(revision: string): Record<string, unknown> {
+  return {
+    [metaKeys.protocolVersion]: revision,
+    [metaKeys.clientInfo]: clientInfo,
+    [metaKeys.clientCapabilities]: {},
+  };
 }
 
 function slow(method: string): DrawbridgeError {

@@ -7,6 +7,8 @@ export type Status = 'ok' | 'warn' | 'fail' | 'skip';
 /** What a step has found out. */
 export interface Finding {
   status: Status;
+  /** In place of the step's own, where that would be wrong. */
+  title?: string;
   /** One line. */
   text: string;
   /** Stable and kebab-case, for what is not well: a reason of errors.ts, or one of the step's own. */
