@@ -136,7 +136,9 @@ describe('the page for users', () => {
     const listed = /The steps, in their order: ([^.]*)\./.exec(page)?.[1] ?? '';
     expect([...listed.matchAll(/`([a-z-]+)`/g)].map(([, id]) => id)).toEqual(steps.map(({ id }) => id));
     const titles = [...page.matchAll(/`\[(?:fail|warn| ok )\] ([^:`…]+):/g)].map(([, title]) => title);
-    expect(titles.filter((title) => !steps.some((step) => step.title === title))).toEqual([]);
+    // The one step with two: which it has depends on the server.
+    const known = [...steps.map((step) => step.title), 'server/discover'];
+    expect(titles.filter((title) => !known.includes(title ?? ''))).toEqual([]);
   });
 
   test('has each step after what it needs', () => {
