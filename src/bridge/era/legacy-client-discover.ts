@@ -37,10 +37,11 @@ export async function discover(
     const method = 'server/discover';
     const body = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":"${method}","params":{"_meta":{${meta.json}}}}`;
     const parts = { id, method, body, params: meta.params(undefined), onMessage: () => {} };
+    const { abort } = request;
     const { leg, outcome } = await exchange(remote, request, parts, (started) => {
       request.abort = (error) => started.abort?.(error);
     });
-    request.abort = undefined;
+    request.abort = abort;
     // How a sign-in ended is worth knowing, though nobody waits for this any more.
     if (request.settled) return outcome.kind === 'challenged' ? outcome : { kind: 'done' };
     const { text, message } = leg.answer ?? {};
@@ -70,7 +71,7 @@ function notModern(verdict: Verdict, outcome: Outcome, answer: string | undefine
       : outcome;
   const error = new DrawbridgeError(
     'other-era',
-    'The server does not speak the protocol revision 2026-07-28; leave out --era modern.',
+    'The server does not speak the protocol revision 2026-07-28; restart the client, without --era modern.',
   );
   const given = outcome.kind === 'failed' ? outcome.answer : undefined;
   return { kind: 'failed', error, mayHaveRun: false, answer: given ?? errorIn(answer) };

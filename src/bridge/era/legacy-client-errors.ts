@@ -1,6 +1,6 @@
 import { DrawbridgeError, displayText } from '../../errors.ts';
 import { setMember } from '../../json-edit.ts';
-import { findMember } from '../../json-text.ts';
+import { findMember, toOneLine } from '../../json-text.ts';
 import { isObject } from '../../jsonrpc.ts';
 import type { OutgoingRequest } from '../../remote/transport.ts';
 import { type Answer, errorAnswer, toolAnswer } from '../pending-requests.ts';
@@ -41,7 +41,7 @@ export function failureAnswer(request: OutgoingRequest, text: string): Answer {
 
 function missingCapability(request: OutgoingRequest, text: string, data: unknown): Answer {
   const required = isObject(data) && isObject(data.requiredCapabilities) ? data.requiredCapabilities : {};
-  const names = displayText(Object.keys(required).join(', ') || 'unnamed');
+  const names = displayText(Object.entries(required).flatMap(namesOf).join(', ') || 'unnamed');
   const message = `The server needs a capability that this client does not have: ${names}.`;
   if (request.method === 'tools/call') return failureAnswer(request, message);
   const span = findMember(text, 'data', 'requiredCapabilities');
@@ -50,9 +50,15 @@ function missingCapability(request: OutgoingRequest, text: string, data: unknown
   return remoteError(request, error);
 }
 
+/** A capability by its name, with those of its parts that are missing. */
+function namesOf([name, parts]: [string, unknown]): string[] {
+  const inner = isObject(parts) ? Object.keys(parts) : [];
+  return inner.length === 0 ? [name] : inner.map((part) => `${name}.${part}`);
+}
+
 function remoteError({ id }: OutgoingRequest, error: string): Answer {
   return {
-    text: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":${error}}`,
+    text: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":${toOneLine(error)}}`,
     message: { kind: 'response', id, error: JSON.parse(error) },
   };
 }

@@ -104,12 +104,7 @@ function holdsText(content: string, json: string): boolean {
 // ---- blocks of content -------------------------------------------------------------------------------------------
 
 /** Puts text in the place of blocks whose type a strict client of the revision refuses. */
-export function withKnownBlocks(
-  text: string,
-  path: readonly string[],
-  blocks: unknown,
-  revision: string,
-): string {
+function withKnownBlocks(text: string, path: readonly string[], blocks: unknown, revision: string): string {
   if (!Array.isArray(blocks)) return text;
   const substitutes = blocks.map((block) => substituteFor(block, revision));
   if (substitutes.every((substitute) => substitute === undefined)) return text;

@@ -101,6 +101,7 @@ export class ClientSubscriptions {
   end(): void {
     this.#ended.abort();
     this.#ended = new AbortController();
+    this.#failures = 0;
     this.#uris.clear();
     this.#next?.listen.close();
     this.#current?.close();
@@ -154,7 +155,7 @@ export class ClientSubscriptions {
     this.#brought.clear();
     if (request?.settled) listen.close();
     else if (request) request.abort = () => listen.close();
-    void listen.run(remote()).then(() => this.#isOver(listen));
+    if (!listen.isClosed) void listen.run(remote()).then(() => this.#isOver(listen));
     await listen.opened;
     if (request) request.abort = undefined;
     if (this.#next?.listen === listen) this.#next = undefined;

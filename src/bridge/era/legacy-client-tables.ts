@@ -75,7 +75,7 @@ export function isWithheldExtension(name: string): boolean {
 }
 
 /** The first revision that knows each of these; to an older client they come in another form, or not at all. */
-export const since = {
+const since = {
   audio: '2025-03-26',
   resource_link: '2025-06-18',
   structuredContent: '2025-06-18',

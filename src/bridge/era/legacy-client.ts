@@ -247,7 +247,8 @@ export class LegacyClientTranslation implements RemoteTransport, RemoteSink, Con
   /** Asks anew what the server is. @returns why that is not known now; undefined: it is as modern as it was */
   async probe(request: OutgoingRequest): Promise<Outcome | undefined> {
     const found = await discover(this, request);
-    if ('kind' in found) return found;
+    // What it says to this is no answer to the request that led here.
+    if ('kind' in found) return found.kind === 'failed' ? { ...found, answer: undefined } : found;
     this.#learn(found.version, found.result);
     return undefined;
   }

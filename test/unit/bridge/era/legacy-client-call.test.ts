@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { DrawbridgeError } from '../../../../src/errors.ts';
+import type { Outcome } from '../../../../src/remote/transport.ts';
+import { until } from '../../../support/wait.ts';
 import { discovered, failed, LegacyClientStage } from '../../helpers/scripted-modern.ts';
 
 afterEach(() => {
@@ -215,4 +217,35 @@ test('what the server offers is asked for anew with the capabilities of today [B
   await stage.ask('tools/call');
   await stage.translation.listen();
   expect(stage.got('subscriptions/listen')).toEqual([]);
+});
+
+test('a request that was sent once more can be cancelled all the same [B-40, B-41]', async () => {
+  const stage = await opened();
+  stage.on(
+    'tools/call',
+    () => failed(400, { code: -32022 }),
+    (exchange) => exchange.untilAborted(),
+  );
+  const { request, ended } = stage.start('tools/call');
+  await until('the second try', () => stage.got('tools/call').length === 2);
+  await stage.cancel(request);
+  await ended;
+  expect(stage.got('tools/call')[1]?.aborted).toBe(true);
+});
+
+test('an error on several lines is one line for the client', async () => {
+  const stage = await opened();
+  const text = '{\n  "code": -32603,\r\n  "message": "no"\n}';
+  stage.on('tools/call', () => ({ ...(failed(400) as object), answer: { text, code: -32603 } }) as Outcome);
+  const answer = await stage.ask('tools/call');
+  expect(answer.answer?.error?.code).toBe(-32603);
+  expect(answer.text).not.toMatch(/[\r\n]/);
+});
+
+test('the part of a capability that is missing is named [B-39]', async () => {
+  const stage = await opened();
+  stage.on('tools/call', (exchange) =>
+    exchange.error(-32021, 'no', { requiredCapabilities: { elicitation: { url: {} } } }),
+  );
+  expect((await stage.ask('tools/call')).answer?.result.content[0].text).toContain('elicitation.url');
 });
