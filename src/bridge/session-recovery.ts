@@ -17,6 +17,8 @@ export interface RecoveryOptions {
   post: (message: OutgoingMessage) => Promise<Outcome>;
   newId: () => string;
   requestTimeout: number | undefined;
+  /** Opens the listening stream of a new session; what it resolves with is waited for. Undefined: until it stands. */
+  listen?: () => Promise<void>;
   /** The session that was is no more: what hangs on it is to be let go. */
   onSessionEnded: () => void;
   /** A new session stands; these notifications tell the client what may have changed. */
@@ -209,7 +211,7 @@ export class SessionRecovery {
     if (outcome && outcome.kind !== 'done') throw outcome.error;
     this.#established = true;
     this.#since = performance.now();
-    await transport().listen();
+    await (this.#options.listen ?? (() => transport().listen()))();
     const setUp = [...this.#subscriptions.values()].map((body) => ({ body, method: 'resources/subscribe' }));
     if (this.#logLevel !== undefined) setUp.unshift({ body: this.#logLevel, method: 'logging/setLevel' });
     for (const { body, method } of setUp) {

@@ -49,7 +49,9 @@ export class Opening {
     const outcome = await send(request);
     if (outcome.kind === 'done') era.found('modern');
     const isOther = outcome.kind === 'failed' && outcome.error.reason === 'other-era';
-    if (!isOther || era.isPinned) return outcome;
+    if (!isOther) return outcome;
+    // What the server says about a form that it does not know is of no help to the user.
+    if (era.isPinned) return { kind: 'failed', error: outcome.error, mayHaveRun: false };
     log.info('the server no longer speaks the modern protocol');
     goBack();
     return undefined;
