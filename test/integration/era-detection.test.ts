@@ -239,7 +239,7 @@ describe('who speaks first [B-01, B-02, B-03, B-08]', () => {
     ],
     [
       { 'io.modelcontextprotocol/protocolVersion': 7, 'io.modelcontextprotocol/clientCapabilities': {} },
-      -32022,
+      -32602,
     ],
   ])('_meta %j is answered %i by the bridge itself [M-05, M-83, B-81]', async (_meta, code) => {
     const remote = await startFakeRemote();
