@@ -25,6 +25,7 @@ import { Forwarder } from '../forwarder.ts';
 import { type Answer, PendingRequest, PendingRequests } from '../pending-requests.ts';
 import { RemoteEnd } from '../remote-end.ts';
 import { SessionRecovery } from '../session-recovery.ts';
+import { methodRow } from './modern-client-tables.ts';
 
 export interface EngineOptions {
   createTransport: (options: TransportOptions) => RemoteTransport;
@@ -68,6 +69,8 @@ export class LegacyEngine implements RemoteSink {
   /** Requests that wait for a session. */
   readonly #waiting = new Set<OutgoingRequest>();
   #opening: PendingRequest | undefined;
+  #listening: Promise<void> | undefined;
+  readonly #greeted = new Set<() => void>();
   #welcome = '{}';
   /** How the last `initialize` failed. */
   #refusal: Outcome | undefined;
@@ -86,6 +89,8 @@ export class LegacyEngine implements RemoteSink {
       post: (message) => this.#forwarder.post(message),
       newId,
       requestTimeout: settings.network.requestTimeout,
+      // Some servers answer nothing before they have something to say: only calls wait for that.
+      listen: async () => this.#openStream(),
       onSessionEnded: () => listener.onSessionEnded(),
       onRecovered: (notifications) => listener.onRecovered(notifications),
       onContractBroken: (error) => listener.onLostForGood(error),
@@ -133,11 +138,21 @@ export class LegacyEngine implements RemoteSink {
     }
   }
 
+  /** Sees to it that the server says what it is; the rest of the opening goes on. @returns as `open` does */
+  async greet(asker: OutgoingRequest): Promise<Outcome> {
+    const welcomed = new Promise<Outcome>((resolve) => {
+      this.#greeted.add(() => resolve({ kind: 'done' }));
+    });
+    return Promise.race([this.open(asker), welcomed]);
+  }
+
   /** Brings a request to its answer, which it then has. @returns done, or why no session could be opened for it */
   async forward(request: PendingRequest): Promise<Outcome> {
     this.#pending.add(request);
     try {
       const opened = await this.open(request);
+      // What the server asks in the course of a call may come on that stream.
+      if (this.#listening && methodRow(request.method).mayAsk) await this.#listening;
       if (opened.kind === 'done' && !request.settled) await this.#forwarder.forward(request);
       return opened;
     } catch (error) {
@@ -183,7 +198,13 @@ export class LegacyEngine implements RemoteSink {
 
   /** Opens the listening stream, where that was not to be had before. */
   listen(): void {
-    void this.#remote.transport.listen();
+    this.#openStream();
+  }
+
+  #openStream(): void {
+    this.#listening = this.#remote.transport.listen().then(() => {
+      this.#listening = undefined;
+    });
   }
 
   async close(timeout: number): Promise<void> {
@@ -253,6 +274,8 @@ export class LegacyEngine implements RemoteSink {
   #noteWelcome(text: string, { error }: JsonRpcResponse): void {
     if (error === undefined) {
       this.#welcome = text;
+      for (const tell of this.#greeted) tell();
+      this.#greeted.clear();
       return;
     }
     const span = findMember(text, 'error');

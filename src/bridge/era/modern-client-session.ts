@@ -66,7 +66,7 @@ export class TranslatedSession implements EngineListener, CallHost {
       case 'listen':
         return this.#subscriptions.serve(request);
       case 'discover': {
-        const opened = await this.engine.open(request);
+        const opened = await this.engine.greet(request);
         if (opened.kind !== 'done' || request.settled) return opened;
         this.answer(request, discoverAnswer(request.id, this.engine.welcome, this.facts));
         return opened;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { error, modernMeta, result, setStage } from '../../helpers/modern-client-stage.ts';
 
 const info = { 'io.modelcontextprotocol/serverInfo': { name: 's', version: '9' } };
@@ -37,7 +37,7 @@ describe('server/discover', () => {
       clientInfo: { name: 'c', version: '1' },
     });
     expect(stage.server.of('notifications/initialized')).toHaveLength(1);
-    expect(stage.server.listened).toBe(1);
+    await vi.waitFor(() => expect(stage.server.listened).toBe(1));
   });
 
   test('a client that does not say who it is has the bridge for that [B-58]', async () => {
