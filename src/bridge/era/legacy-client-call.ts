@@ -10,6 +10,7 @@ import { metaOf } from '../../revisions.ts';
 import { type Answer, errorAnswer } from '../pending-requests.ts';
 import { refusals } from '../refusals.ts';
 import { type ClientInputs, InputRound, PULSE, questionsIn } from './input-rounds.ts';
+import { edited } from './legacy-client-bytes.ts';
 import { failureAnswer, legacyErrorAnswer } from './legacy-client-errors.ts';
 import { exchange, type OwnLeg } from './legacy-client-exchange.ts';
 import type { ClientSelf, RequestMeta } from './legacy-client-meta.ts';
@@ -118,11 +119,15 @@ export class Call {
   #send({ responses, requestState }: RoundState, isFirst: boolean) {
     const request = this.#request;
     const { remote, meta, newId } = this.#conversation;
-    let body = meta.into(withoutTask(request), request.params);
-    if (responses !== undefined) body = setMember(body, ['params', 'inputResponses'], responses);
-    if (requestState !== undefined) body = setMember(body, ['params', 'requestState'], requestState);
     const id = isFirst ? request.id : newId();
-    if (!isFirst) body = withId(body, id);
+    const translate = (json: string): string => meta.into(withoutTask(json, request), request.params);
+    let body = edited(request.body, translate);
+    if (!isFirst) {
+      let json = withId(body.toString(), id);
+      if (responses !== undefined) json = setMember(json, ['params', 'inputResponses'], responses);
+      if (requestState !== undefined) json = setMember(json, ['params', 'requestState'], requestState);
+      body = json;
+    }
     const onMessage = (text: MessageText, message: JsonRpcMessage) => this.#pass(text, message);
     return exchange(remote, request, { id, body, params: meta.params(request.params), onMessage }, (leg) => {
       this.#leg = leg;
@@ -202,8 +207,8 @@ export class Call {
     const { self } = this.#conversation;
     for (const elicitationId of this.#openedLinks)
       this.#notify('notifications/elicitation/complete', { elicitationId });
-    const clean = legacyAnswer(text.toString(), method, result, self.revision);
-    const own = this.#leg?.answer?.message.id === id ? clean : withId(clean, id);
+    const clean = edited(text, (json) => legacyAnswer(json, method, result, self.revision));
+    const own = this.#leg?.answer?.message.id === id ? clean : withId(clean.toString(), id);
     return this.#answer({ text: own, message: { kind: 'response', id, result } });
   }
 
@@ -228,8 +233,7 @@ export class Call {
 }
 
 /** The form of tasks that the legacy era has is not one that a modern server knows. */
-function withoutTask({ body, method, params }: OutgoingRequest): string {
-  const text = body.toString();
+function withoutTask(text: string, { method, params }: OutgoingRequest): string {
   if (method !== 'tools/call' || !isObject(params) || params.task === undefined) return text;
   return removeMembers(text, ['params'], (key) => key === 'task');
 }

@@ -2,6 +2,7 @@ import { removeMembers, setMember } from '../../json-edit.ts';
 import { findMember, replaceAt } from '../../json-text.ts';
 import { isObject } from '../../jsonrpc.ts';
 import { isLegacyRevision, LATEST_LEGACY, metaKeys, metaOf } from '../../revisions.ts';
+import { asciiJson } from './legacy-client-bytes.ts';
 import { isWithheldExtension, knows } from './legacy-client-tables.ts';
 
 /** The keys of `_meta` that a legacy client has no right to. */
@@ -41,13 +42,13 @@ export class ClientSelf {
       [metaKeys.logLevel, logLevel && JSON.stringify(logLevel)],
     ];
     const given = all.filter(([, json]) => json !== undefined);
-    return new RequestMeta(given.map(([key, json]) => `${JSON.stringify(key)}:${json}`).join(','));
+    return new RequestMeta(asciiJson(given.map(([key, json]) => `${JSON.stringify(key)}:${json}`).join(',')));
   }
 }
 
 /** What stands in `params._meta` of each request, made once. */
 export class RequestMeta {
-  /** The members, JSON without the braces. */
+  /** The members, JSON in ASCII without the braces. */
   readonly json: string;
   readonly #parsed: Readonly<Record<string, unknown>>;
 

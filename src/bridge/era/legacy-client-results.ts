@@ -2,6 +2,7 @@ import { removeMembers, setMember } from '../../json-edit.ts';
 import { findElements, findMember, replaceAt, type Span } from '../../json-text.ts';
 import { isObject } from '../../jsonrpc.ts';
 import { metaKeys, metaOf } from '../../revisions.ts';
+import { asciiJson } from './legacy-client-bytes.ts';
 import { knows, modernResultMembers, requests } from './legacy-client-tables.ts';
 
 /** A change to the text of an answer. `result` is its result, parsed, but for long strings in a large message. */
@@ -152,7 +153,7 @@ function substituteFor(block: unknown, revision: string): string | undefined {
 }
 
 function textBlock(text: string): string {
-  return JSON.stringify({ type: 'text', text });
+  return asciiJson(JSON.stringify({ type: 'text', text }));
 }
 
 /** Rewrites elements of the array at `path`; undefined leaves one as it is. */

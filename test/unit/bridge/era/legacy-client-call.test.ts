@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type Answer, PendingRequest } from '../../../../src/bridge/pending-requests.ts';
+import { ByteText } from '../../../../src/byte-text.ts';
 import { DrawbridgeError } from '../../../../src/errors.ts';
+import type { Leg } from '../../../../src/remote/leg.ts';
 import type { Outcome } from '../../../../src/remote/transport.ts';
 import { until } from '../../../support/wait.ts';
 import { discovered, failed, LegacyClientStage } from '../../helpers/scripted-modern.ts';
@@ -248,4 +251,30 @@ test('the part of a capability that is missing is named [B-39]', async () => {
     exchange.error(-32021, 'no', { requiredCapabilities: { elicitation: { url: {} } } }),
   );
   expect((await stage.ask('tools/call')).answer?.result.content[0].text).toContain('elicitation.url');
+});
+
+test('what comes as bytes goes as bytes, in both directions', async () => {
+  const stage = await opened();
+  const answer =
+    '{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"\u00e9\u20ac"}]}}';
+  stage.on('tools/call', ({ request }) => {
+    const { result } = JSON.parse(answer);
+    (request as Leg).take(new ByteText([Buffer.from(answer)]), { kind: 'response', id: 1, result });
+    return { kind: 'done' };
+  });
+  const params = { name: 't', arguments: { a: '\u00e9\u20ac' } };
+  const body = new ByteText([
+    Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })),
+  ]);
+  let given: Answer | undefined;
+  const request = new PendingRequest({ id: 1, method: 'tools/call', params, body }, undefined, (one) => {
+    given = one;
+  });
+  await stage.translation.send(request);
+  expect(stage.exchanges[0]?.request?.body).toBeInstanceOf(ByteText);
+  expect(stage.exchanges[0]?.message.params.arguments).toEqual(params.arguments);
+  expect(given?.text).toBeInstanceOf(ByteText);
+  expect(JSON.parse(String(given?.text)).result).toEqual({
+    content: [{ type: 'text', text: '\u00e9\u20ac' }],
+  });
 });
