@@ -12,7 +12,7 @@ const MAX_REAUTHORIZATIONS = 3;
  * them, whatever the tool's annotations claim: those are the server's word (MCP 2026-07-28, Tools, Warning).
  */
 const repeatable =
-  /^(initialize|ping|server\/discover|logging\/setLevel|completion\/complete|prompts\/get|resources\/(read|subscribe|unsubscribe)|tasks\/(get|result|cancel)|.+\/list|notifications\/.+)$/;
+  /^(initialize|ping|server\/discover|logging\/setLevel|completion\/complete|prompts\/get|resources\/(read|subscribe|unsubscribe)|tasks\/(get|result|cancel)|.+\/list|subscriptions\/listen|notifications\/.+)$/;
 
 /** Sends one message with the repetitions that can do no harm. */
 export async function sendPatiently<M extends OutgoingMessage | OutgoingRequest>(
@@ -41,8 +41,9 @@ export async function sendPatiently<M extends OutgoingMessage | OutgoingRequest>
         break;
       }
       case 'failed': {
-        // A kept connection that the server closed at this very moment: the next one is a new one.
-        const wasCut = outcome.mayHaveRun && outcome.error.reason === 'unreachable';
+        // A kept connection that the server closed at this very moment: the next one is a new one. In the modern era
+        // that takes a new id (MCP 2026-07-28), so the transport has seen to it.
+        const wasCut = outcome.mayHaveRun && outcome.error.reason === 'unreachable' && !message.modernHeaders;
         if (!wasCut || !mayRepeat || tries > 1) return outcome;
         break;
       }

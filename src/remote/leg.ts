@@ -29,6 +29,7 @@ export class Leg implements OutgoingRequest {
   readonly onMessage: LegParts['onMessage'];
   sessionId: string | undefined;
   modernHeaders: Headers | undefined;
+  #abort: ((error: DrawbridgeError) => void) | undefined;
   #answer: { text: MessageText; message: JsonRpcResponse } | undefined;
   #onAnswer: (() => void) | undefined;
 
@@ -39,7 +40,7 @@ export class Leg implements OutgoingRequest {
     this.params = 'params' in parts ? parts.params : request.params;
     this.body = parts.body ?? request.body;
     this.mayAskUser = parts.mayAskUser ?? request.mayAskUser;
-    this.onMessage = parts.onMessage;
+    this.onMessage = parts.onMessage ?? (request instanceof Leg ? request.onMessage : undefined);
   }
 
   /** The answer of the remote's, under the id of this leg. */
@@ -60,11 +61,13 @@ export class Leg implements OutgoingRequest {
   }
 
   get abort(): ((error: DrawbridgeError) => void) | undefined {
-    return this.request.abort;
+    return this.#abort;
   }
 
+  /** A stream may still be closing while the next exchange for the same request is under way, which it must not untie. */
   set abort(abort: ((error: DrawbridgeError) => void) | undefined) {
-    this.request.abort = abort;
+    if (abort !== undefined || this.request.abort === this.#abort) this.request.abort = abort;
+    this.#abort = abort;
   }
 
   get challengedAt(): number | undefined {

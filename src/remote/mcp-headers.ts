@@ -63,7 +63,8 @@ function valueAt(given: unknown, path: readonly string[]): string | undefined {
 }
 
 const PLAIN = /^([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?$/;
-const LOOKS_CODED = /^=\?base64\?.*\?=$/i;
+/** Its two halves may share the second question mark: a reader that looks at each for itself takes that for coded. */
+const LOOKS_CODED = /^=\?base64\?(.*\?)?=$/i;
 
 /**
  * A text as the value of a header: as it is where that can be, else as base64 of its UTF-8 between `=?base64?` and `?=`

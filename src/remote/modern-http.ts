@@ -54,19 +54,17 @@ export class ModernHttp implements ModernRemote {
 
   async send(message: OutgoingMessage | OutgoingRequest): Promise<Outcome> {
     if (!isRequest(message)) {
-      message.modernHeaders = modernHeaders(message.method ?? '', undefined);
+      message.modernHeaders = modernHeaders(message.method ?? '', paramsOf(message.body));
       return this.#http.send(message);
     }
     if (message.method === 'subscriptions/listen') return this.#subscribe(message);
     let outcome = await this.#sendOnce(message);
-    if (isHeaderMismatch(outcome)) {
-      const isWorthIt = message.method === 'tools/call' && (await this.#readTools(message));
-      if (isWorthIt && !message.settled) outcome = await this.#sendOnce(message);
-      if (isHeaderMismatch(outcome)) return { kind: 'failed', error: this.#mismatch(), mayHaveRun: false };
+    if (isHeaderMismatch(outcome) && message.method === 'tools/call' && (await this.#readTools(message))) {
+      if (!message.settled) outcome = await this.#sendOnce(message);
     }
-    if (outcome.kind === 'failed' && outcome.error.reason === 'stream-lost' && onlyReads.test(message.method))
-      return this.#sendAnew(message);
-    return outcome;
+    if (wasLost(outcome) && onlyReads.test(message.method) && !message.settled)
+      outcome = await this.#sendAnew(message);
+    return this.#withoutMismatch(outcome);
   }
 
   signedIn(): void {
@@ -81,7 +79,7 @@ export class ModernHttp implements ModernRemote {
   #sendOnce(request: OutgoingRequest): Promise<Outcome> {
     const { method } = request;
     const parameters = method === 'tools/call' ? this.#tools.of(request.params) : undefined;
-    const params = parameters && typeof request.body !== 'string' ? whole(request.body) : request.params;
+    const params = parameters && typeof request.body !== 'string' ? paramsOf(request.body) : request.params;
     request.modernHeaders = modernHeaders(method, params, parameters);
     return this.#http.send(request);
   }
@@ -90,7 +88,7 @@ export class ModernHttp implements ModernRemote {
   async #sendAnew(request: OutgoingRequest): Promise<Outcome> {
     const id = this.#options.newId();
     const leg = new Leg(request, { id, body: withId(request.body.toString(), id) });
-    const outcome = await this.#sendOnce(leg);
+    const outcome = await this.#untilAnswered(leg);
     if (!leg.answer) return outcome;
     const { text, message } = leg.answer;
     const answer = { ...message, id: request.id };
@@ -98,13 +96,18 @@ export class ModernHttp implements ModernRemote {
     return { kind: 'done' };
   }
 
+  /** Sends a leg; some servers leave the stream open after its answer, which is not waited for. */
+  #untilAnswered(leg: Leg): Promise<Outcome> {
+    return Promise.race([this.#sendOnce(leg), leg.answered.then((): Outcome => ({ kind: 'done' }))]);
+  }
+
   async #subscribe(request: OutgoingRequest): Promise<Outcome> {
     const { sink, newId, log } = this.#options;
-    const send = (leg: Leg) => this.#sendOnce(leg);
+    const send = (leg: Leg) => this.#untilAnswered(leg);
     const subscription = new Subscription({ request, send, sink, newId, log });
     this.#subscriptions.add(subscription);
     try {
-      return await subscription.run();
+      return this.#withoutMismatch(await subscription.run());
     } finally {
       this.#subscriptions.delete(subscription);
     }
@@ -133,7 +136,7 @@ export class ModernHttp implements ModernRemote {
       const params = { ...(cursor !== undefined && { cursor }), _meta };
       const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
       const leg = new Leg(request, { id, method, params, body });
-      await this.#sendOnce(leg);
+      await this.#untilAnswered(leg);
       const result = leg.answer?.message.result as { nextCursor?: unknown } | undefined;
       if (result === undefined) return false;
       cursor = result.nextCursor;
@@ -149,6 +152,9 @@ export class ModernHttp implements ModernRemote {
       return log.warn('request of the server dropped: this protocol revision has none');
     if (message.kind !== 'response') {
       if (origin instanceof Leg && origin.onMessage) return origin.onMessage(given, message);
+      // A server takes nothing back but a subscription (MCP 2026-07-28, Cancellation).
+      if (message.kind === 'notification' && message.method === 'notifications/cancelled')
+        return log.warn('cancellation by the server dropped');
       return sink.receive(given, message, origin instanceof Leg ? origin.request : origin);
     }
     const read = origin?.method === 'tools/list' ? this.#tools.read(given, message) : undefined;
@@ -157,13 +163,16 @@ export class ModernHttp implements ModernRemote {
     else sink.receive(text, answer, origin instanceof Leg ? undefined : origin);
   }
 
-  #mismatch(): DrawbridgeError {
+  /** Headers are this transport's business, so the client could do nothing about what the server says of them. */
+  #withoutMismatch(outcome: Outcome): Outcome {
+    if (!isHeaderMismatch(outcome)) return outcome;
     const { target } = this.#options.client;
-    return new DrawbridgeError(
+    const error = new DrawbridgeError(
       'invalid-answer',
-      `${target} says that the headers of the request do not fit its body, also after its tools were read again; does something on the way change headers?`,
+      `${target} says that the headers of the request do not fit its body, which they do; does something on the way change headers?`,
       { url: target },
     );
+    return { kind: 'failed', error, mayHaveRun: false };
   }
 }
 
@@ -171,7 +180,14 @@ function isHeaderMismatch(outcome: Outcome): boolean {
   return outcome.kind === 'failed' && outcome.answer?.code === HEADER_MISMATCH;
 }
 
+/** Whether the answer was lost on its way, whatever the server did. */
+function wasLost(outcome: Outcome): boolean {
+  if (outcome.kind !== 'failed' || !outcome.mayHaveRun) return false;
+  const { reason } = outcome.error;
+  return reason === 'stream-lost' || reason === 'unreachable';
+}
+
 /** The parameters with their long strings, which routing has left out. */
-function whole(body: MessageText): unknown {
+function paramsOf(body: MessageText): unknown {
   return (JSON.parse(body.toString()) as { params?: unknown }).params;
 }

@@ -2,10 +2,10 @@ import type { MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 import { setMember } from '../json-edit.ts';
 import { withId } from '../json-text.ts';
-import { isObject, type JsonRpcMessage, type MessageId } from '../jsonrpc.ts';
+import { isObject, type JsonRpcMessage, type JsonRpcNotification, type MessageId } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
 import { sleep } from '../platform/sleep.ts';
-import { metaKeys } from '../revisions.ts';
+import { metaKeys, metaOf } from '../revisions.ts';
 import { Leg } from './leg.ts';
 import { backoff } from './retry.ts';
 import type { Outcome, OutgoingRequest, RemoteSink } from './transport.ts';
@@ -40,7 +40,11 @@ export class Subscription {
   readonly #options: SubscriptionOptions;
   /** What the server has agreed to; undefined before it has said so. */
   #honoured: Filter | undefined;
-  #hasShrunk = false;
+  /** The exchange that has brought the last acknowledgement. */
+  #acknowledgedOn: Leg | undefined;
+  /** Why no other stream is opened. */
+  #end: string | undefined;
+  #wasSent = false;
   #waiting = new AbortController();
   #isClosed = false;
 
@@ -56,12 +60,10 @@ export class Subscription {
       const leg = this.#makeLeg();
       const outcome = await this.#options.send(leg);
       if (request.settled || this.#isClosed) return { kind: 'done' };
-      if (leg.answer) return this.#end(leg);
-      const isNew = !request.acknowledged;
-      if (outcome.kind === 'challenged' && isNew) return outcome;
-      if (this.#hasShrunk) return this.#lost('and no longer offers all of it');
-      else if (outcome.kind === 'failed' && isNew) return outcome;
-      else if (outcome.kind === 'failed' && isRefused(outcome)) return this.#lost('and refuses it now');
+      if (leg.answer) return this.#answered(leg);
+      if (this.#end !== undefined) return this.#lost(this.#end);
+      if (!request.acknowledged) return outcome;
+      if (outcome.kind === 'failed' && isRefused(outcome)) return this.#lost('and refuses it now');
       log.debug('subscription interrupted', { outcome: outcome.kind });
       if (performance.now() - begun >= SOUND_AFTER) failures = 1;
       await this.#pause(outcome, failures);
@@ -96,24 +98,22 @@ export class Subscription {
     return leg;
   }
 
-  #wasSent = false;
-
   /** The server has answered: that is the end, a graceful one or a refusal. */
-  #end({ answer, id }: Leg): Outcome {
+  #answered({ answer }: Leg): Outcome {
     const { request, sink } = this.#options;
     if (!answer) return { kind: 'done' };
     const { text, message } = answer;
     if (message.error !== undefined && request.acknowledged) return this.#lost('and refuses it now');
-    const isSame = id === request.id;
-    const own = isSame ? text : this.#renamed(withId(text.toString(), request.id), 'result');
-    sink.receive(own, isSame ? message : (JSON.parse(own.toString()) as never), request);
+    const own = message.id === request.id ? text : withId(text.toString(), request.id);
+    const named = message.error === undefined ? this.#named(own, 'result', message.result) : own;
+    sink.receive(named, { ...message, id: request.id }, request);
     return { kind: 'done' };
   }
 
   async #pause(outcome: Outcome, failures: number): Promise<void> {
     const { request } = this.#options;
-    if (outcome.kind === 'reauthorized') return;
-    this.#waiting = new AbortController();
+    // A server that takes no credential, however new, is not to wear them all out.
+    if (outcome.kind === 'reauthorized' && failures === 1) return;
     request.abort = () => this.#waiting.abort();
     const isForUser = outcome.kind === 'challenged';
     const asked = outcome.kind === 'busy' ? outcome.retryAfter : undefined;
@@ -122,51 +122,62 @@ export class Subscription {
       isForUser ? 60_000 : asked === undefined ? backoff(failures) : asked * 1000,
       this.#waiting.signal,
     );
+    this.#waiting = new AbortController();
   }
 
   #receive(text: MessageText, message: JsonRpcMessage, leg: Leg): void {
-    const { sink, log, request } = this.#options;
+    const { log, request } = this.#options;
     if (message.kind !== 'notification') return log.warn('message on a subscription dropped');
-    if (message.method === ACKNOWLEDGED) return this.#acknowledged(text, message.params, leg);
-    const own = leg.id === request.id ? text : this.#renamed(text.toString(), 'params');
-    sink.receive(own, message);
+    const { method, params } = message;
+    if (method === 'notifications/cancelled') {
+      const id = isObject(params) ? params.requestId : undefined;
+      if (id === leg.id || String(id) === String(leg.id)) this.#giveUp('of its own accord', leg);
+    } else if (method === ACKNOWLEDGED) {
+      if (this.#acknowledgedOn === leg) return log.warn('second acknowledgement of a subscription dropped');
+      this.#acknowledgedOn = leg;
+      this.#acknowledged(text, message, leg);
+    } else if (request.acknowledged) this.#pass(text, message);
+    else log.warn('message before the acknowledgement of a subscription dropped');
   }
 
-  #acknowledged(text: MessageText, params: unknown, leg: Leg): void {
+  #acknowledged(text: MessageText, message: JsonRpcNotification, leg: Leg): void {
     const { request, sink } = this.#options;
+    const { params } = message;
     const filter = isObject(params) && isObject(params.notifications) ? params.notifications : {};
     const before = this.#honoured;
-    if (!request.acknowledged) {
-      this.#honoured = filter;
-      request.acknowledged = true;
-      sink.receive(text, { kind: 'notification', method: ACKNOWLEDGED, params });
-      return;
-    }
-    // The client has had its acknowledgement, and a promise is kept or ended.
-    if (before && isSmaller(filter, before)) {
-      this.#hasShrunk = true;
-      leg.abort?.(new DrawbridgeError('stream-lost', 'The server offers less than it did.'));
-      return;
-    }
+    // A promise is kept or ended.
+    if (before && isSmaller(filter, before)) return this.#giveUp('and no longer offers all of it', leg);
     this.#honoured = filter;
-    this.#tellMissed(filter);
-  }
-
-  /** Nobody knows what went by while no stream was open: the client is told to look. */
-  #tellMissed(filter: Filter): void {
-    for (const notification of possiblyMissed(filter, this.#options.request.id)) {
-      const text = JSON.stringify({ jsonrpc: '2.0', ...notification });
-      this.#options.sink.receive(text, { kind: 'notification', ...notification });
+    if (!request.acknowledged) {
+      request.acknowledged = true;
+      return this.#pass(text, message);
+    }
+    // The client has had its acknowledgement. Nobody knows what went by while no stream was open: it is told to look.
+    for (const notification of possiblyMissed(filter, request)) {
+      const missed = JSON.stringify({ jsonrpc: '2.0', ...notification });
+      sink.receive(missed, { kind: 'notification', ...notification }, request);
     }
   }
 
-  /** The client knows the subscription by the id of its own request. */
-  #renamed(text: string, member: 'params' | 'result'): string {
-    return setMember(
-      text,
-      [member, '_meta', metaKeys.subscriptionId],
-      JSON.stringify(this.#options.request.id),
-    );
+  #pass(text: MessageText, message: JsonRpcNotification): void {
+    const { request, sink } = this.#options;
+    const { params } = message;
+    const named = this.#named(text, 'params', params);
+    const _meta = { ...metaOf(params), [metaKeys.subscriptionId]: request.id };
+    const ownParams = isObject(params) ? { ...params, _meta } : { _meta };
+    sink.receive(named, named === text ? message : { ...message, params: ownParams }, request);
+  }
+
+  /** The client knows the subscription by the id of its own request, and tells it from others by that alone. */
+  #named(text: MessageText, member: 'params' | 'result', value: unknown): MessageText {
+    const { id } = this.#options.request;
+    if (metaOf(value)[metaKeys.subscriptionId] === id) return text;
+    return setMember(text.toString(), [member, '_meta', metaKeys.subscriptionId], JSON.stringify(id));
+  }
+
+  #giveUp(how: string, leg: Leg): void {
+    this.#end = how;
+    leg.abort?.(new DrawbridgeError('stream-lost', 'The subscription has ended.'));
   }
 
   #lost(how: string): Outcome {
@@ -178,15 +189,29 @@ export class Subscription {
   }
 }
 
-/** The notifications of all that a subscription may have missed. */
-export function possiblyMissed(filter: Filter, id: MessageId): { method: string; params: unknown }[] {
+/**
+ * The notifications of all that a subscription may have missed.
+ *
+ * @param filter what the server has agreed to; of resources it counts only where the client has asked for them
+ */
+export function possiblyMissed(
+  filter: Filter,
+  { id, params }: { id: MessageId; params: unknown },
+): { method: string; params: unknown }[] {
   const _meta = { [metaKeys.subscriptionId]: id };
   const changed = Object.entries(listChanges).filter(([flag]) => filter[flag] === true);
-  const uris = Array.isArray(filter.resourceSubscriptions) ? filter.resourceSubscriptions : [];
+  const asked = isObject(params) && isObject(params.notifications) ? params.notifications : {};
+  const granted = new Set(urisIn(filter));
   return [
     ...changed.map(([, method]) => ({ method, params: { _meta } })),
-    ...uris.map((uri) => ({ method: 'notifications/resources/updated', params: { uri, _meta } })),
+    ...urisIn(asked)
+      .filter((uri) => granted.has(uri))
+      .map((uri) => ({ method: 'notifications/resources/updated', params: { uri, _meta } })),
   ];
+}
+
+function urisIn({ resourceSubscriptions: uris }: Filter): unknown[] {
+  return Array.isArray(uris) ? uris : [];
 }
 
 /** Whether asking again is of no use: the server has said no, rather than nothing. */
@@ -200,6 +225,7 @@ function isSmaller(filter: Filter, before: Filter): boolean {
   return Object.entries(before).some(([name, value]) => {
     const now = filter[name];
     if (!Array.isArray(value)) return value === true && now !== true;
-    return !Array.isArray(now) || value.some((one) => !now.includes(one));
+    const granted = new Set(Array.isArray(now) ? now : []);
+    return value.some((one) => !granted.has(one));
   });
 }

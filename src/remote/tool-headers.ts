@@ -14,6 +14,11 @@ const SCHEMA_MAPS = new Set(['properties', 'patternProperties', '$defs', 'defini
 /** What stands under these is data, whatever it looks like. */
 const DATA = new Set(['const', 'enum', 'default', 'examples']);
 const MAX_TOOLS = 10_000;
+/** Bounds for what one tool may ask for; a server takes no more headers than a few dozen anyway. */
+const MAX_PARAMETERS = 100;
+const MAX_DEPTH = 100;
+/** So many tools of a list are named in the log when they are left out. */
+const MAX_NAMED = 20;
 
 /**
  * Which arguments of which tools are repeated in headers, learnt from every list of tools that passes (MCP 2026-07-28,
@@ -40,8 +45,18 @@ export class ToolHeaders {
     const { result } = message;
     const tools = isObject(result) ? result.tools : undefined;
     if (!isObject(result) || !Array.isArray(tools)) return { text, message };
-    const keeps = tools.map((tool) => this.#learn(tool));
-    if (keeps.every(Boolean)) return { text, message };
+    let left = 0;
+    const keeps = tools.map((tool) => {
+      const problem = this.#learn(tool);
+      if (problem !== undefined && left++ < MAX_NAMED)
+        this.#log.warn('tool left out: its x-mcp-header is not valid', {
+          tool: displayText(tool.name, 100),
+          problem,
+        });
+      return problem === undefined;
+    });
+    if (left === 0) return { text, message };
+    if (left > MAX_NAMED) this.#log.warn('more tools left out', { count: left - MAX_NAMED });
     const kept = tools.filter((_, index) => keeps[index]);
     return {
       text: keepElements(text.toString(), ['result', 'tools'], keeps),
@@ -49,21 +64,14 @@ export class ToolHeaders {
     };
   }
 
-  /** @returns whether the tool may be used */
-  #learn(tool: unknown): boolean {
-    if (!isObject(tool) || typeof tool.name !== 'string') return true;
+  /** @returns why the tool may not be used */
+  #learn(tool: unknown): string | undefined {
+    if (!isObject(tool) || typeof tool.name !== 'string') return undefined;
     const found = headerParameters(tool.inputSchema);
-    if (typeof found === 'string') {
-      this.#log.warn('tool left out: its x-mcp-header is not valid', {
-        tool: displayText(tool.name, 100),
-        problem: found,
-      });
-      this.#byTool.delete(tool.name);
-      return false;
-    }
+    this.#byTool.delete(tool.name);
+    if (typeof found === 'string') return found;
     if (found.length > 0 && this.#byTool.size < MAX_TOOLS) this.#byTool.set(tool.name, found);
-    else this.#byTool.delete(tool.name);
-    return true;
+    return undefined;
   }
 }
 
@@ -76,7 +84,7 @@ export class ToolHeaders {
 export function headerParameters(schema: unknown): HeaderParameter[] | string {
   const found: HeaderParameter[] = [];
   const names = new Set<string>();
-  /** `path`: the keys of the properties that lead here; undefined where something else does as well. */
+  /** `path`: the keys of the properties that lead here; undefined where something else does as well, or too many do. */
   const open: { value: unknown; path: string[] | undefined; isMap: boolean }[] = [
     { value: schema, path: [], isMap: false },
   ];
@@ -90,12 +98,13 @@ export function headerParameters(schema: unknown): HeaderParameter[] | string {
     if (!isMap && value[ANNOTATION] !== undefined) {
       const problem = problemOf(value, path, names);
       if (problem !== undefined) return problem;
+      if (found.length === MAX_PARAMETERS) return `there are more than ${MAX_PARAMETERS}`;
       const name = value[ANNOTATION] as string;
       names.add(name.toLowerCase());
       found.push({ name, path: path as string[] });
     }
     for (const [key, part] of Object.entries(value)) {
-      if (isMap) open.push({ value: part, path: path && [...path, key], isMap: false });
+      if (isMap) open.push({ value: part, path: deeper(path, key), isMap: false });
       else if (!DATA.has(key) && key !== ANNOTATION) {
         const leads = key === 'properties' ? path : undefined;
         open.push({ value: part, path: leads, isMap: SCHEMA_MAPS.has(key) });
@@ -103,6 +112,10 @@ export function headerParameters(schema: unknown): HeaderParameter[] | string {
     }
   }
   return found;
+}
+
+function deeper(path: string[] | undefined, key: string): string[] | undefined {
+  return path === undefined || path.length === MAX_DEPTH ? undefined : [...path, key];
 }
 
 function problemOf(

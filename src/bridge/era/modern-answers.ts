@@ -1,5 +1,5 @@
 import type { MessageText } from '../../byte-text.ts';
-import { DrawbridgeError } from '../../errors.ts';
+import { DrawbridgeError, displayText } from '../../errors.ts';
 import { setMember } from '../../json-edit.ts';
 import { isObject, type JsonRpcResponse, type MessageId } from '../../jsonrpc.ts';
 import {
@@ -23,13 +23,17 @@ const cacheable = /^(server\/discover|(tools|prompts|resources|resources\/templa
 /** What is wrong with a request by what it says of itself in `_meta` (MCP 2026-07-28, `_meta`; Versioning). */
 export function faultOf(params: unknown): DrawbridgeError | undefined {
   const requested = revisionNamedIn(params);
+  if (typeof requested !== 'string')
+    return new DrawbridgeError(
+      'invalid-params',
+      `The request's _meta has a ${metaKeys.protocolVersion} that is no text.`,
+    );
   if (!isModernRevision(requested)) {
     const supported = [...modernRevisions];
-    const shown = typeof requested === 'string' ? requested : String(typeof requested);
     return new DrawbridgeError(
       'unsupported-revision',
-      `The bridge speaks ${supported.join(', ')} in this form, not ${shown.slice(0, 40)}; older revisions begin with "initialize".`,
-      { supported, requested: shown.slice(0, 100) },
+      `The bridge speaks ${supported.join(', ')} in this form, not ${displayText(requested, 40)}; older revisions begin with "initialize".`,
+      { supported, requested: displayText(requested, 100) },
     );
   }
   if (isObject(metaOf(params)[metaKeys.clientCapabilities])) return undefined;

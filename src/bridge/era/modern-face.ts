@@ -61,10 +61,11 @@ export class ModernFace implements RemoteSink {
   #remote: ModernRemote | undefined;
   #http: ModernRemote | undefined;
   #translation: ModernRemote | undefined;
+  #translating: Promise<ModernRemote> | undefined;
   /** A `server/discover` that is under way while the era is not known. */
   #discovering: Promise<unknown> | undefined;
   /** The subscriptions that were acknowledged before the server could be asked. */
-  readonly #provisional = new Set<MessageId>();
+  readonly #provisional = new Map<MessageId, PendingRequest>();
   /** What goes on when somebody has signed in. */
   readonly #waiting = new Set<() => void>();
 
@@ -122,6 +123,8 @@ export class ModernFace implements RemoteSink {
       return;
     }
     if (message.kind !== 'notification') return log.warn('message of the server dropped');
+    // Nothing more is said on a request that is answered or cancelled (MCP 2026-07-28, Cancellation).
+    if (origin?.settled) return;
     const { method, params } = message;
     if (method === ACKNOWLEDGED && this.#isKnown(params)) return;
     if (
@@ -149,13 +152,41 @@ export class ModernFace implements RemoteSink {
     // What comes right behind a discovery need not find out the same.
     if (!this.#remote && request.method !== 'server/discover') await this.#discovering;
     if (request.settled) return { kind: 'done' };
-    if (this.#remote) return this.#sendTo(this.#remote, request);
+    if (this.#remote) return this.#through(this.#remote, request);
     const opened = this.#open(request);
     if (request.method !== 'server/discover') return opened;
     this.#discovering = opened;
     return opened.finally(() => {
       this.#discovering = undefined;
     });
+  }
+
+  async #through(remote: ModernRemote, request: PendingRequest): Promise<Outcome> {
+    if (request.method !== 'server/discover') return this.#sendTo(remote, request);
+    const { leg, outcome } = await this.#exchange(remote, request);
+    return this.#deliver(leg, request) ?? outcome;
+  }
+
+  /** Sends a request whose answer is looked at before the client gets it. */
+  async #exchange(remote: ModernRemote, request: PendingRequest): Promise<{ leg: Leg; outcome: Outcome }> {
+    const isProbe = request.method === 'server/discover';
+    for (;;) {
+      // A probe opens no window (checklist B-04).
+      const leg = new Leg(request, isProbe ? { mayAskUser: false } : {});
+      const answered = leg.answered.then((): Outcome => ({ kind: 'done' }));
+      const outcome = await Promise.race([this.#sendTo(remote, leg), answered]);
+      const isWaiting = isProbe && outcome.kind === 'challenged' && !request.settled;
+      if (!isWaiting || !(await this.#awaitSignIn(request))) return { leg, outcome };
+    }
+  }
+
+  /** @returns undefined where there is no answer */
+  #deliver(leg: Leg, request: PendingRequest): Outcome | undefined {
+    if (!leg.answer) return undefined;
+    const { text, message } = leg.answer;
+    const isProbe = request.method === 'server/discover';
+    this.receive(isProbe ? withKnownVersions(text, message) : text, message, request);
+    return { kind: 'done' };
   }
 
   async #sendTo(remote: ModernRemote, request: OutgoingRequest): Promise<Outcome> {
@@ -178,11 +209,10 @@ export class ModernFace implements RemoteSink {
     const remote = await this.#modern();
     if (this.#options.era.known !== 'modern') {
       const { verdict, outcome } = await this.#probe(request);
-      if (verdict.era === 'legacy') return this.#asLegacy(request);
-      if (verdict.era !== 'modern') return outcome;
-      this.#settle(remote, 'modern');
+      if (verdict.era !== 'legacy' && verdict.era !== 'modern') return outcome;
+      this.#settle(verdict.era === 'legacy' ? await this.#legacy() : remote, verdict.era);
     }
-    return this.#sendTo(remote, request);
+    return this.#sendTo(this.#remote ?? remote, request);
   }
 
   /** Keeps a subscription, also while nobody is signed in. */
@@ -199,7 +229,7 @@ export class ModernFace implements RemoteSink {
   /** Tells the client that it will hear when the lists have changed: at the latest when the user has signed in. */
   #promise(request: PendingRequest): void {
     if (this.#provisional.has(request.id)) return;
-    this.#provisional.add(request.id);
+    this.#provisional.set(request.id, request);
     request.alive('stream');
     const asked = isObject(request.params) && request.params.notifications;
     const flags = Object.keys(listChanges).filter((flag) => isObject(asked) && asked[flag] === true);
@@ -210,10 +240,10 @@ export class ModernFace implements RemoteSink {
 
   /** @returns whether the client has had an acknowledgement of this subscription; then it hears of changes instead */
   #isKnown(params: unknown): boolean {
-    const id = metaOf(params)[metaKeys.subscriptionId] as MessageId;
-    if (!this.#provisional.has(id)) return false;
+    const request = this.#provisional.get(metaOf(params)[metaKeys.subscriptionId] as MessageId);
+    if (!request) return false;
     const filter = isObject(params) && isObject(params.notifications) ? params.notifications : {};
-    for (const notification of possiblyMissed(filter, id))
+    for (const notification of possiblyMissed(filter, request))
       this.#options.write(JSON.stringify({ jsonrpc: '2.0', ...notification }));
     return true;
   }
@@ -234,34 +264,24 @@ export class ModernFace implements RemoteSink {
 
   async #asLegacy(request: PendingRequest): Promise<Outcome> {
     const translation = await this.#legacy();
-    const outcome = await this.#sendTo(translation, request);
+    const outcome = await this.#through(translation, request);
     if (outcome.kind === 'done') this.#settle(translation, 'legacy');
     return outcome;
   }
 
   async #asModern(request: PendingRequest): Promise<Outcome> {
-    const { era, authorizer } = this.#options;
+    const { era } = this.#options;
     const remote = await this.#modern();
-    const isProbe = request.method === 'server/discover';
-    for (;;) {
-      const leg = new Leg(request, isProbe ? { mayAskUser: false } : {});
-      const answered = leg.answered.then((): Outcome => ({ kind: 'done' }));
-      const outcome = await Promise.race([this.#sendTo(remote, leg), answered]);
-      if (request.settled) return { kind: 'done' };
-      if (outcome.kind === 'challenged' && isProbe && (await this.#awaitSignIn(authorizer, request)))
-        continue;
-      const verdict = era.isPinned ? modern : await this.#verdictOf(request, leg, outcome);
-      if (verdict.era === 'legacy') {
-        const wasRefused = outcome.kind === 'failed' || isProbe;
-        if (wasRefused) return this.#asLegacy(request);
-        era.found('legacy');
-      } else if (verdict.era === 'modern' && (leg.answer || saysModern(outcome)))
-        this.#settle(remote, 'modern');
-      if (!leg.answer) return outcome;
-      const { text, message } = leg.answer;
-      this.receive(isProbe ? withKnownVersions(text, message) : text, message, request);
-      return { kind: 'done' };
-    }
+    const { leg, outcome } = await this.#exchange(remote, request);
+    if (request.settled) return { kind: 'done' };
+    const verdict = era.isPinned ? modern : await this.#verdictOf(request, leg, outcome);
+    if (verdict.era === 'legacy') {
+      const wasRefused = outcome.kind === 'failed' || request.method === 'server/discover';
+      if (wasRefused) return this.#asLegacy(request);
+      era.found('legacy');
+    } else if (verdict.era === 'modern' && (leg.answer || saysModern(outcome)))
+      this.#settle(remote, 'modern');
+    return this.#deliver(leg, request) ?? outcome;
   }
 
   async #verdictOf(request: PendingRequest, leg: Leg, outcome: Outcome): Promise<Verdict> {
@@ -285,12 +305,15 @@ export class ModernFace implements RemoteSink {
     return { verdict: verdictOfDiscover(outcome, leg.answer?.message), outcome };
   }
 
-  async #awaitSignIn({ signIn }: Authorizer, request: PendingRequest): Promise<boolean> {
-    if (!signIn || performance.now() - request.since > PROBE_PATIENCE) return false;
+  /** @returns whether somebody has signed in before the client loses its patience */
+  async #awaitSignIn(request: PendingRequest): Promise<boolean> {
+    const { signIn } = this.#options.authorizer;
+    const left = request.since + PROBE_PATIENCE - performance.now();
+    if (!signIn || left <= 0) return false;
     const settled = signIn.settled.then((error) => error === undefined);
     const over = new AbortController();
     try {
-      return await Promise.race([settled, sleep(PROBE_PATIENCE, over.signal).then(() => false)]);
+      return await Promise.race([settled, sleep(left, over.signal).then(() => false)]);
     } finally {
       over.abort();
     }
@@ -307,7 +330,8 @@ export class ModernFace implements RemoteSink {
   }
 
   async #legacy(): Promise<ModernRemote> {
-    this.#translation ??= await this.#options.createTranslation(this);
+    this.#translating ??= this.#options.createTranslation(this);
+    this.#translation = await this.#translating;
     return this.#translation;
   }
 }
