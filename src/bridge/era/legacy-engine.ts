@@ -140,10 +140,16 @@ export class LegacyEngine implements RemoteSink {
 
   /** Sees to it that the server says what it is; the rest of the opening goes on. @returns as `open` does */
   async greet(asker: OutgoingRequest): Promise<Outcome> {
+    let greeted = (): void => {};
     const welcomed = new Promise<Outcome>((resolve) => {
-      this.#greeted.add(() => resolve({ kind: 'done' }));
+      greeted = () => resolve({ kind: 'done' });
     });
-    return Promise.race([this.open(asker), welcomed]);
+    this.#greeted.add(greeted);
+    try {
+      return await Promise.race([this.open(asker), welcomed]);
+    } finally {
+      this.#greeted.delete(greeted);
+    }
   }
 
   /** Brings a request to its answer, which it then has. @returns done, or why no session could be opened for it */
@@ -202,9 +208,10 @@ export class LegacyEngine implements RemoteSink {
   }
 
   #openStream(): void {
-    this.#listening = this.#remote.transport.listen().then(() => {
-      this.#listening = undefined;
+    const listening = this.#remote.transport.listen().then(() => {
+      if (this.#listening === listening) this.#listening = undefined;
     });
+    this.#listening = listening;
   }
 
   async close(timeout: number): Promise<void> {
@@ -275,7 +282,6 @@ export class LegacyEngine implements RemoteSink {
     if (error === undefined) {
       this.#welcome = text;
       for (const tell of this.#greeted) tell();
-      this.#greeted.clear();
       return;
     }
     const span = findMember(text, 'error');

@@ -152,14 +152,14 @@ export class Call implements Parkable {
     clearTimeout(this.#gathering);
     const { engine } = this.#host;
     for (const response of this.#asks.giveUp()) void engine.post(response);
-    const upstream = this.#upstream;
-    const isRunning =
-      upstream?.abort !== undefined && upstream.challengedAt === undefined && !upstream.settled;
-    upstream?.cancel();
     this.#host.forget(this);
-    if (!upstream || !isRunning) return;
-    const told =
-      this.#task?.id === undefined ? this.#postCancelled(upstream) : this.#cancelTask(this.#task.id);
+    const upstream = this.#upstream;
+    if (!upstream || upstream.settled) return;
+    // Its task can only be cancelled when its id is known.
+    if (this.#task && this.#task.id === undefined) return;
+    const hasLeft = upstream.abort !== undefined && upstream.challengedAt === undefined;
+    upstream.cancel();
+    const told = hasLeft ? this.#cancelUpstream(upstream) : Promise.resolve();
     // Closing a stream cancels nothing in the legacy era, so it is closed after the server was told.
     void told.then(() => upstream.abort?.(refusals.shuttingDown()));
   }
@@ -266,13 +266,18 @@ export class Call implements Parkable {
 
   #answered(upstream: PendingRequest, answer: Answer): void {
     const { failure } = upstream;
-    if (failure) return this.#end({ outcome: outcomeOf(failure, true) });
     const { error, result } = answer.message;
+    const task = isObject(result) && isObject(result.task) ? result.task.taskId : undefined;
+    const isTask = this.#task !== undefined && this.#task.id === undefined && typeof task === 'string';
+    if (this.#isReleased) {
+      if (isTask) void this.#cancelTask(task);
+      return;
+    }
+    if (failure) return this.#end({ outcome: outcomeOf(failure, true) });
     const code = isObject(error) ? error.code : undefined;
     if (code === URL_ELICITATION_REQUIRED && methodRow(this.#method).mayAsk && this.#demandPages(error))
       return;
-    const task = isObject(result) && isObject(result.task) ? result.task.taskId : undefined;
-    if (this.#task && this.#task.id === undefined && typeof task === 'string') return this.#awaitTask(task);
+    if (isTask) return this.#awaitTask(task);
     // A tool that runs as a task only says so by this error, before anything has run (B-77).
     const mayBeTask = this.#method === 'tools/call' && !this.#task && this.#host.facts.hasToolTasks;
     if (code === -32601 && mayBeTask) return this.#send(true);
@@ -338,9 +343,10 @@ export class Call implements Parkable {
     return modernError(id, text.toString(), error, this.#params);
   }
 
-  #postCancelled(upstream: PendingRequest): Promise<Outcome> {
+  async #cancelUpstream(upstream: PendingRequest): Promise<void> {
+    if (this.#task?.id !== undefined) return this.#cancelTask(this.#task.id);
     const text = cancelled(upstream.id, 'The client gave the request up');
-    return this.#host.engine.post(text, 'notifications/cancelled');
+    await this.#host.engine.post(text, 'notifications/cancelled');
   }
 
   /** A task goes on when the request that began it is cancelled (MCP 2025-11-25, Tasks, Cancellation). */

@@ -1,6 +1,7 @@
 import type { MessageText } from '../../byte-text.ts';
 import type { DrawbridgeError } from '../../errors.ts';
 import { classify, isObject, type JsonRpcNotification, type JsonRpcRequest } from '../../jsonrpc.ts';
+import { Leg } from '../../remote/leg.ts';
 import type { Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
 import { type EngineListener, type EngineOptions, LegacyEngine } from './legacy-engine.ts';
 import { emptyResult, refusal } from './modern-client-asks.ts';
@@ -66,7 +67,8 @@ export class TranslatedSession implements EngineListener, CallHost {
       case 'listen':
         return this.#subscriptions.serve(request);
       case 'discover': {
-        const opened = await this.engine.greet(request);
+        // Clients probe in a process that they kill at once: no window is opened for that (B-04).
+        const opened = await this.engine.greet(new Leg(request, { mayAskUser: false }));
         if (opened.kind !== 'done' || request.settled) return opened;
         this.answer(request, discoverAnswer(request.id, this.engine.welcome, this.facts));
         return opened;

@@ -143,11 +143,19 @@ export interface Asked {
   ended: Promise<Outcome>;
 }
 
+/** A stage for the running test, cleared at its end. */
+export function setStage(options?: StageOptions): Stage {
+  const stage = makeStage(options);
+  onTestFinished(() => stage.translation.close(0));
+  return stage;
+}
+
 /** A translation between a client and a legacy server that are both played by the test. */
-export function setStage({ welcome = {}, parking }: StageOptions = {}) {
+export function makeStage({ welcome = {}, parking }: StageOptions = {}) {
   const handlers = new Map<string, Handler>();
   const servers: PlayedServer[] = [];
   const told: Any[] = [];
+  const received = new Map<OutgoingRequest, number>();
   const { log, lines } = recordingLogger();
   const greeting = {
     protocolVersion: '2025-11-25',
@@ -161,8 +169,10 @@ export function setStage({ welcome = {}, parking }: StageOptions = {}) {
   });
   const sink: RemoteSink = {
     receive(text, message, origin) {
-      if (message.kind === 'response') (origin as PendingRequest).answer({ text, message });
-      else told.push(JSON.parse(text.toString()));
+      if (message.kind === 'response' && origin) {
+        received.set(origin, (received.get(origin) ?? 0) + 1);
+        (origin as PendingRequest).answer({ text, message });
+      } else told.push(JSON.parse(text.toString()));
     },
     sessionLost() {},
     blocked: false,
@@ -183,7 +193,6 @@ export function setStage({ welcome = {}, parking }: StageOptions = {}) {
     },
     parking,
   );
-  onTestFinished(() => translation.close(0));
   let lastId = 0;
 
   const stage = {
@@ -191,6 +200,8 @@ export function setStage({ welcome = {}, parking }: StageOptions = {}) {
     handlers,
     servers,
     told,
+    /** How many answers a request of the client's was given. */
+    received,
     lines,
     get server(): PlayedServer {
       return servers[0] as PlayedServer;
@@ -241,7 +252,7 @@ export function setStage({ welcome = {}, parking }: StageOptions = {}) {
   return stage;
 }
 
-export type Stage = ReturnType<typeof setStage>;
+export type Stage = ReturnType<typeof makeStage>;
 
 /** What the rest of the bridge is told of a message must be what its text says. */
 function sameMeaning(value: Any, message: Any): void {

@@ -160,6 +160,22 @@ describe('tools that run as tasks only [B-77]', () => {
     expect(stage.server.of('notifications/cancelled')).toEqual([]);
   });
 
+  test('are cancelled as tasks as soon as the id is known', async () => {
+    const stage = taskStage();
+    stage.handlers.set('tools/list', () =>
+      result({ tools: [{ name: 'a', execution: { taskSupport: 'required' } }] }),
+    );
+    await stage.get('tools/list');
+    const held = stage.hold('tools/call');
+    const asked = stage.ask('tools/call', { name: 'a' });
+    await stage.arrived('tools/call');
+    stage.cancel(asked);
+    expect(await asked.ended).toEqual({ kind: 'done' });
+    stage.server.says(`{"jsonrpc":"2.0","id":"${held[0]?.id}",${begun}}`, held[0]);
+    expect((await stage.arrived('tasks/cancel')).params).toEqual({ taskId: 't1' });
+    expect(stage.server.of('notifications/cancelled')).toEqual([]);
+  });
+
   test('a tool that is not there is said to be so', async () => {
     const stage = taskStage();
     stage.handlers.set('tools/call', () => error(-32601));

@@ -239,19 +239,22 @@ describe('a session that can not be opened', () => {
     expect((await stage.ask('tools/list').ended).kind).toBe('challenged');
   });
 
-  test('who waits knows that the user is asked, and may forbid it [B-04]', async () => {
+  test('who waits knows that the user is asked; a probe never has that done [B-04]', async () => {
     const stage = setStage();
-    let seen: unknown;
+    const mayAsk: unknown[] = [];
     stage.handlers.set('initialize', (_message, request) => {
       request.challengedAt = 5;
-      seen = request.mayAskUser;
+      request.alive('body');
+      request.postpone(1000);
+      mayAsk.push(request.mayAskUser);
       return undefined;
     });
-    const asked = stage.ask('server/discover');
-    Object.defineProperty(asked.request, 'mayAskUser', { value: false });
+    const probe = stage.ask('server/discover');
     await stage.arrived('initialize');
-    expect(asked.request.challengedAt).toBe(5);
-    expect(seen).toBe(false);
+    expect(probe.request.challengedAt).toBe(5);
+    stage.ask('tools/list', {}, {});
+    await stage.arrived('initialize', 2);
+    expect(mayAsk).toEqual([false, true]);
   });
 });
 
