@@ -1,67 +1,125 @@
 // The client under test of the official conformance suite: a stdio client of the MCP SDK with the bridge behind it.
 //   node client.mjs <server-url>
-// The suite appends the URL and names the scenario in MCP_CONFORMANCE_SCENARIO. BRIDGE_COMMAND, a JSON array, starts
-// another bridge than the built one. Exit code 0: every step went well; whether the traffic was right, the suite judges.
-import { deepStrictEqual } from 'node:assert';
+// The suite appends the URL and names the scenario in MCP_CONFORMANCE_SCENARIO. CLIENT_ERA, `legacy` or `modern`, names
+// the era that the client speaks, whatever the server does. BRIDGE_COMMAND, a JSON array, starts another bridge than
+// the built one. Exit code 0: every step went well; whether the traffic was right, the suite judges.
+import { deepStrictEqual, ok } from 'node:assert';
 import { fileURLToPath } from 'node:url';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { ElicitRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
 import { authScenario } from './auth-scenarios.mjs';
+import { eras, isAnswer } from './eras.mjs';
 
 /** Below the suite's own limit, which would kill this process and leave the bridge behind. */
 const deadline = 20_000;
 
+const textResult = (text) => [{ type: 'text', text }];
+const call = (client, name, args = {}) => client.callTool({ name, arguments: args });
+const accepting = (content) => () => ({ action: 'accept', content });
+
+/** For servers that judge each message, even the `initialize` by which the bridge finds out which era they are of. */
+const pinned = { options: (_context, era) => (era === 'legacy' ? ['--era', 'modern'] : []) };
+
 /**
- * What each scenario asks of a client: `capabilities` to declare, `prepare` for handlers before `initialize`,
- * `options` for the bridge (given the scenario's own context), and the steps of `run` after `initialize`. Where a
- * refused `initialize` is no failure, `unconnected` looks at its error. `raw` takes the place of all that: it gets a
- * function that sends a request and gives the answer, and one that signs in by the command.
+ * What each scenario asks of a client: `capabilities` to declare, `elicited` for the answer to elicitation, `options`
+ * for the bridge (given the scenario's own context and the era of the client), and the steps of `run` once the client is connected. Where a
+ * refused connection is no failure, `unconnected` looks at its error.
  */
 const scenarios = {
   initialize: { run: (client) => client.listTools() },
   tools_call: {
     run: async (client) => {
       await client.listTools();
-      const result = await client.callTool({ name: 'add_numbers', arguments: { a: 5, b: 3 } });
-      deepStrictEqual(result.content, [{ type: 'text', text: 'The sum of 5 and 3 is 8' }]);
+      const { content } = await call(client, 'add_numbers', { a: 5, b: 3 });
+      deepStrictEqual(content, textResult('The sum of 5 and 3 is 8'));
     },
   },
   'elicitation-sep1034-client-defaults': {
     capabilities: { elicitation: { form: { applyDefaults: true } } },
-    prepare: (client) =>
-      client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: {} })),
+    elicited: accepting({}),
     run: async (client) => {
       await client.listTools();
-      await client.callTool({ name: 'test_client_elicitation_defaults', arguments: {} });
+      await call(client, 'test_client_elicitation_defaults');
     },
   },
   'sse-retry': {
     run: async (client) => {
       await client.listTools();
-      const result = await client.callTool({ name: 'test_reconnection', arguments: {} });
-      const text = 'Reconnection test completed successfully';
-      deepStrictEqual(result.content, [{ type: 'text', text }]);
+      const { content } = await call(client, 'test_reconnection');
+      deepStrictEqual(content, textResult('Reconnection test completed successfully'));
     },
   },
   'json-schema-2020-12-preservation': {
     run: async (client) => {
       const { tools } = await client.listTools();
       const schema = tools.find(({ name }) => name === 'json_schema_2020_12_tool')?.inputSchema;
-      await client.callTool({ name: 'json_schema_echo', arguments: { schema } });
+      await call(client, 'json_schema_echo', { schema });
+    },
+  },
+  'json-schema-ref-no-deref': { run: (client) => client.listTools() },
+  'request-metadata': {
+    ...pinned,
+    capabilities: { roots: {}, sampling: {}, elicitation: {} },
+    run: async (client) => {
+      await client.listTools();
+      await call(client, 'anything');
+    },
+  },
+  'sep-2322-client-request-state': {
+    capabilities: { elicitation: {} },
+    elicited: accepting({ confirmed: true }),
+    run: async (client) => {
+      await client.listTools();
+      const names = ['echo_state', 'unrelated', 'no_state', 'no_result_type'];
+      // All at once: what belongs to one call must not turn up in another.
+      const results = await Promise.all(names.map((name) => call(client, `test_mrtr_${name}`)));
+      const texts = ['echo-state-ok', 'unrelated-ok', 'no-state-ok', 'no-result-type-test-ok'];
+      deepStrictEqual(
+        results.map(({ content }) => content),
+        texts.map(textResult),
+      );
+    },
+  },
+  'http-standard-headers': {
+    ...pinned,
+    run: async (client) => {
+      const { tools } = await client.listTools();
+      for (const { name } of tools) await call(client, name);
+      const { resources } = await client.listResources();
+      for (const { uri } of resources) await client.readResource({ uri });
+      const { prompts } = await client.listPrompts();
+      for (const { name } of prompts) await client.getPrompt({ name });
+    },
+  },
+  'http-custom-headers': {
+    run: async (client, { toolCalls }) => {
+      await client.listTools();
+      for (const { name, arguments: args } of toolCalls) await call(client, name, args);
+    },
+  },
+  'http-invalid-tool-headers': {
+    run: async (client) => {
+      const { tools } = await client.listTools();
+      ok(tools.length > 0, 'a tool is listed');
+      // Each that is left: those with a wrong annotation must not be.
+      for (const { name, inputSchema } of tools) await call(client, name, argumentsFor(inputSchema));
     },
   },
 };
 
+const samples = { string: 'text', object: {}, array: [], null: null, number: 1.5 };
+
+const argumentsFor = ({ properties }) =>
+  Object.fromEntries(Object.entries(properties).map(([name, { type }]) => [name, samples[type]]));
+
 async function play(name, url) {
-  const scenario = scenarios[name] ?? authScenario(name, process.env.MCP_CONFORMANCE_PROTOCOL_VERSION);
+  const scenario = scenarios[name] ?? authScenario(name);
   if (scenario === undefined) throw new Error(`this client has no scenario named ${name}`);
+  const era = process.env.CLIENT_ERA ?? 'legacy';
   const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? '{}');
   const built = fileURLToPath(new URL('../../bin/mcp-drawbridge.js', import.meta.url));
   const [command, ...args] = JSON.parse(process.env.BRIDGE_COMMAND ?? 'null') ?? [process.execPath, built];
-  const transport = new StdioClientTransport({
+  const transport = eras[era].transport({
     command,
-    args: [...args, url, ...(scenario.options?.(context) ?? [])],
+    args: [...args, url, ...(scenario.options?.(context, era) ?? [])],
     env: process.env,
     stderr: 'inherit',
   });
@@ -71,49 +129,27 @@ async function play(name, url) {
     process.exit(1);
   }, deadline);
   try {
-    if (scenario.raw === undefined) await playConnected(scenario, transport);
-    else await playRaw(scenario, transport);
+    await playOn(transport, eras[era], scenario, context);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function playConnected(scenario, transport) {
-  const client = new Client(
-    { name: 'conformance-client', version: '1.0.0' },
-    { capabilities: scenario.capabilities ?? {} },
-  );
+async function playOn(transport, { client: makeClient }, scenario, context) {
+  const client = makeClient(scenario.capabilities ?? {}, scenario.elicited);
   const faults = [];
   client.onerror = (error) => faults.push(error);
-  scenario.prepare?.(client);
   try {
     const refusal = await client.connect(transport).catch((error) => {
-      if (scenario.unconnected && error instanceof McpError) return error;
+      if (scenario.unconnected && isAnswer(error)) return error;
       throw error;
     });
-    if (refusal === undefined) await scenario.run(client);
+    if (refusal === undefined) await scenario.run(client, context);
     else scenario.unconnected(refusal);
   } finally {
     await client.close();
   }
   if (faults.length > 0) throw new AggregateError(faults, `the client saw ${faults.length} faults`);
-}
-
-async function playRaw(scenario, transport) {
-  const waiting = new Map();
-  transport.onmessage = (message) => waiting.get(message.id)?.(message);
-  const ask = async (method, params) => {
-    const id = waiting.size + 1;
-    const answer = new Promise((resolve) => waiting.set(id, resolve));
-    await transport.send({ jsonrpc: '2.0', id, method, params });
-    return await answer;
-  };
-  await transport.start();
-  try {
-    await scenario.raw(ask);
-  } finally {
-    await transport.close();
-  }
 }
 
 play(process.env.MCP_CONFORMANCE_SCENARIO, process.argv[2]).catch((error) => {

@@ -10,10 +10,14 @@ import { tempFolder } from '../support/temp-folder.ts';
 /** One check of the suite's `checks.json`. */
 export interface Check {
   id: string;
+  name: string;
   status: 'SUCCESS' | 'FAILURE' | 'WARNING' | 'INFO' | 'SKIPPED';
   description: string;
   errorMessage?: string;
 }
+
+/** The era that the client in front of the bridge speaks. */
+export type ClientEra = 'legacy' | 'modern';
 
 export interface Outcome {
   exitCode: number | null;
@@ -28,8 +32,16 @@ const manifest = require.resolve('@modelcontextprotocol/conformance/package.json
 const suiteFile = join(dirname(manifest), 'dist', 'index.js');
 const clientFile = fileURLToPath(new URL('client.mjs', import.meta.url));
 
-/** Runs one client scenario at the wire version given, on the given Node; the client and the bridge run on this one. */
-export async function runScenario(node: string, scenario: string, specVersion: string): Promise<Outcome> {
+/**
+ * Runs one client scenario at the wire version given, on the given Node; the client, of the era given, and the bridge
+ * run on this one.
+ */
+export async function runScenario(
+  node: string,
+  scenario: string,
+  specVersion: string,
+  era: ClientEra,
+): Promise<Outcome> {
   const results = tempFolder();
   const command = [process.execPath, clientFile].map((word) => JSON.stringify(word)).join(' ');
   const what = ['--scenario', scenario, '--spec-version', specVersion, '--timeout', '30000'];
@@ -37,6 +49,7 @@ export async function runScenario(node: string, scenario: string, specVersion: s
     cwd: results,
     env: bridgeEnvironment({
       BRIDGE_COMMAND: process.env.BRIDGE_COMMAND ?? JSON.stringify([process.execPath, bridgeFile]),
+      CLIENT_ERA: era,
       BROWSER: followingBrowser().program,
       MCP_DRAWBRIDGE_HOME: join(results, 'home'),
     }),

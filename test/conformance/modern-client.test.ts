@@ -1,0 +1,3 @@
+import { conformanceWith } from './scenarios.ts';
+
+conformanceWith('modern');
