@@ -10,7 +10,7 @@ import {
 } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
 import { sleep } from '../platform/sleep.ts';
-import type { Outcome, OutgoingRequest, RemoteSink, Session, TransportOptions } from '../remote/transport.ts';
+import type { OutgoingRequest, RemoteSink, Session } from '../remote/transport.ts';
 import { revisionNamedIn } from '../revisions.ts';
 import type { BridgeOptions } from './bridge-options.ts';
 import { ClientMessages } from './client-messages.ts';
@@ -22,6 +22,7 @@ import { createTranslation } from './era/ways.ts';
 import { Forwarder } from './forwarder.ts';
 import { InitializeGate } from './initialize-gate.ts';
 import { cancelled, createIdMaker, pong } from './message-text.ts';
+import { Outbox } from './outbox.ts';
 import { type Answer, errorAnswer, PendingRequest, PendingRequests } from './pending-requests.ts';
 import { refusals } from './refusals.ts';
 import { RemoteEnd } from './remote-end.ts';
@@ -36,8 +37,6 @@ import { Throttle } from './throttle.ts';
 import { ToolFilter } from './tool-filter.ts';
 
 export type { BridgeOptions } from './bridge-options.ts';
-
-const MAX_REFUSALS = 64;
 
 /** The crossing: what comes on stdin goes to the remote, what the remote says goes to stdout. */
 export class Bridge implements RemoteSink {
@@ -55,8 +54,7 @@ export class Bridge implements RemoteSink {
   readonly #gate: InitializeGate;
   readonly #signIn: SignInHook;
   readonly #throttle: Throttle;
-  /** Messages that have no answer and are still on their way. */
-  readonly #posting = new Set<Promise<unknown>>();
+  readonly #outbox: Outbox;
   readonly #remote: RemoteEnd;
   readonly #opening: Opening;
   readonly #modern: ModernHook;
@@ -66,11 +64,13 @@ export class Bridge implements RemoteSink {
   #drainUntil = 0;
 
   constructor(options: BridgeOptions) {
-    const { settings, log } = options;
+    const { settings, client, authorizer, log } = options;
+    const { url, headers, maxMessageBytes } = settings;
+    const path = url.pathname + url.search;
     this.#options = options;
     this.#log = log;
     const era = new RemoteEra(settings.era, options.eraMemory);
-    const transport = this.#transportOptions();
+    const transport = { client, path, headers, authorizer, sink: this, maxMessageBytes, log };
     const ways = { createTransport: options.createTransport, transport, settings, newId: this.#newId };
     this.#remote = new RemoteEnd(options.createTransport, transport, () => createTranslation(ways));
     this.#opening = new Opening({
@@ -78,7 +78,9 @@ export class Bridge implements RemoteSink {
       sink: this,
       era,
       newId: this.#newId,
-      onTaken: () => this.#taken(),
+      onTaken: () => {
+        if (this.#recovery.isClientReady) this.#gate.listen();
+      },
       log,
     });
     this.#toolFilter = new ToolFilter(settings.tools);
@@ -91,7 +93,7 @@ export class Bridge implements RemoteSink {
         // The answer comes on stdin, whatever else waits there.
         if (!this.#closing && !this.#stdout.blocked) this.#stdin.resume();
       },
-      refuse: (answer) => this.#refuseServerRequest(answer),
+      refuse: (answer) => this.#outbox.refuse(answer),
       log,
     });
     this.#recovery = new SessionRecovery({
@@ -117,7 +119,7 @@ export class Bridge implements RemoteSink {
     this.#signIn = new SignInHook({
       target: options.client.target,
       initializeWait: settings.signIn.initializeWait,
-      authorizer: options.authorizer,
+      authorizer,
       memory: options.memory,
       recovery: this.#recovery,
       write: (message) => this.#stdout.write(message),
@@ -134,10 +136,11 @@ export class Bridge implements RemoteSink {
       opening: this.#opening,
       log,
     });
+    this.#outbox = new Outbox({ forwarder: this.#forwarder, gate: this.#gate, log });
     this.#modern = new ModernHook({
       ways,
       era,
-      authorizer: options.authorizer,
+      authorizer,
       memory: options.memory,
       pending: this.#pending,
       write: (text) => this.#stdout.write(text),
@@ -196,7 +199,7 @@ export class Bridge implements RemoteSink {
       if (request.isLasting) request.drop(refusals.shuttingDown());
     }
     this.#drainUntil = performance.now() + patience;
-    while (this.#pending.size + this.#posting.size > 0 && performance.now() < this.#drainUntil)
+    while (this.#pending.size + this.#outbox.size > 0 && performance.now() < this.#drainUntil)
       await sleep(10);
     this.#deadlines.stop();
     for (const request of [...this.#pending]) {
@@ -296,7 +299,7 @@ export class Bridge implements RemoteSink {
     if (revisionNamedIn(params) !== undefined) return this.#modern.notify(body, method);
     if (method === 'notifications/initialized') this.#recovery.clientReady(body);
     if (this.#signIn.gate?.acceptNotification(method)) return;
-    const post = this.#post(body, method);
+    const post = this.#outbox.post(body, method);
     if (method !== 'notifications/initialized') return;
     // Some servers refuse whatever overtakes this one; one that never accepts it is not waited for.
     const confirmed = post.then((outcome) => {
@@ -316,7 +319,7 @@ export class Bridge implements RemoteSink {
     if (request.isModern) return request.drop(refusals.shuttingDown());
     request.cancel();
     if (!hasLeft) return;
-    const post = this.#post(body, 'notifications/cancelled');
+    const post = this.#outbox.post(body, 'notifications/cancelled');
     // Closing a stream cancels nothing in this era, so it is closed after the server was told.
     void post.then(() => request.abort?.(refusals.shuttingDown()));
   }
@@ -325,20 +328,7 @@ export class Bridge implements RemoteSink {
     if (this.#signIn.gate?.acceptResponse(message)) return;
     const body = this.#serverRequests.answer(message, line);
     if (body === undefined) return this.#log.debug('answer to nothing that was asked, dropped');
-    void this.#post(body);
-  }
-
-  /** Sends what has no answer, in its turn. Never rejects. */
-  #post(body: MessageText, method?: string): Promise<Outcome | undefined> {
-    const send = () => this.#forwarder.post({ body, method });
-    const gate = this.#gate.closed;
-    const sent = (gate ? gate.then(send) : send()).catch((error: unknown) => {
-      this.#log.warn('message not delivered', { reason: asDrawbridgeError(error).reason });
-      return undefined;
-    });
-    this.#posting.add(sent);
-    void sent.then(() => this.#posting.delete(sent));
-    return sent;
+    void this.#outbox.post(body);
   }
 
   // ---- from the remote -------------------------------------------------------------------------------------------
@@ -367,8 +357,10 @@ export class Bridge implements RemoteSink {
     if (request.failure) this.#signIn.gate?.failed(request.failure);
     if (isOurs && request.isModern) return this.#modern.inItsForm(answer, request.method);
     if (result === undefined || isOurs) return answer;
-    if (request.method === 'initialize' && isObject(result)) this.#recovery.opened(request, result);
-    else if (request.method === 'tools/list') {
+    if (request.method === 'initialize' && isObject(result)) {
+      this.#recovery.opened(request, result);
+      this.#opening.opened();
+    } else if (request.method === 'tools/list') {
       this.#signIn.gate?.sawTools(params, result);
       return { text: this.#toolFilter.filterList(text, result), message };
     } else if (!request.isModern) this.#recovery.note(request.method, params, request.body);
@@ -386,7 +378,7 @@ export class Bridge implements RemoteSink {
     request.fail(error);
     const hasLeft = abort !== undefined && request.challengedAt === undefined;
     if (hasLeft && request.method !== 'initialize' && !request.isModern)
-      void this.#post(cancelled(request.id, 'Timed out'), 'notifications/cancelled');
+      void this.#outbox.post(cancelled(request.id, 'Timed out'), 'notifications/cancelled');
   }
 
   async #sendOwn(request: PendingRequest): ReturnType<Forwarder['sendOwn']> {
@@ -398,28 +390,10 @@ export class Bridge implements RemoteSink {
     }
   }
 
-  /** The remote turned out to serve modern clients as well, and better. */
-  #taken(): void {
-    if (this.#recovery.isClientReady) this.#gate.listen();
-  }
-
-  #transportOptions(): TransportOptions {
-    const { settings, client, authorizer, log } = this.#options;
-    const { url, headers, maxMessageBytes } = settings;
-    return { client, path: url.pathname + url.search, headers, authorizer, sink: this, maxMessageBytes, log };
-  }
-
   /** A line over the limit may be the client's answer to the server, which then is told instead. */
   #refuseOversized(id: MessageId | null, isRequest: boolean, messages: ClientMessages): void {
     if (isRequest || id === null || !this.#serverRequests.has(id)) return messages.refuseOversized(id);
     const { text, message } = errorAnswer(id, refusals.tooLargeForServer());
     this.#acceptResponse(message, text);
-  }
-
-  /** @returns false where a server floods us, which is not flooded with refusals */
-  #refuseServerRequest(answer: MessageText): boolean {
-    if (this.#posting.size >= MAX_REFUSALS) return false;
-    void this.#post(answer);
-    return true;
   }
 }
