@@ -86,9 +86,8 @@ export class Leg implements OutgoingRequest {
     this.request.postpone(milliseconds);
   }
 
-  /** Some servers make a text of a number, and what they could not read has no id to answer under. */
-  isAnsweredBy({ id }: JsonRpcResponse): boolean {
-    return id === null || String(id) === String(this.id);
+  isAnsweredBy(response: JsonRpcResponse): boolean {
+    return isAnswerTo(this, response);
   }
 
   /** Takes the answer; whatever comes after it is not of interest. */
@@ -97,4 +96,12 @@ export class Leg implements OutgoingRequest {
     this.#answer = { text, message };
     this.#onAnswer?.();
   }
+}
+
+/**
+ * Whether a response that came on a request's own exchange answers it. Some servers make a text of a number, and what
+ * they could not read has no id to answer under.
+ */
+export function isAnswerTo(request: OutgoingRequest, { id }: JsonRpcResponse): boolean {
+  return id === null || String(id) === String(request.id);
 }

@@ -1,9 +1,9 @@
 import type { MessageText } from '../byte-text.ts';
 import { DrawbridgeError } from '../errors.ts';
 import { withId } from '../json-text.ts';
-import type { JsonRpcMessage } from '../jsonrpc.ts';
+import type { JsonRpcMessage, JsonRpcResponse } from '../jsonrpc.ts';
 import { metaKeys, metaOf } from '../revisions.ts';
-import { Leg } from './leg.ts';
+import { isAnswerTo, Leg } from './leg.ts';
 import { modernHeaders } from './mcp-headers.ts';
 import { StreamableHttp } from './streamable-http.ts';
 import { Subscription } from './subscription.ts';
@@ -90,9 +90,7 @@ export class ModernHttp implements ModernRemote {
     const leg = new Leg(request, { id, body: withId(request.body.toString(), id) });
     const outcome = await this.#untilAnswered(leg);
     if (!leg.answer) return outcome;
-    const { text, message } = leg.answer;
-    const answer = { ...message, id: request.id };
-    this.#options.sink.receive(withId(text.toString(), request.id), answer, request);
+    this.#answer(leg.answer.text, leg.answer.message, request);
     return { kind: 'done' };
   }
 
@@ -157,10 +155,19 @@ export class ModernHttp implements ModernRemote {
         return log.warn('cancellation by the server dropped');
       return sink.receive(given, message, origin instanceof Leg ? origin.request : origin);
     }
-    const read = origin?.method === 'tools/list' ? this.#tools.read(given, message) : undefined;
+    // There is no other stream that a request could be answered on (MCP 2026-07-28, Receiving Messages).
+    if (!origin || !isAnswerTo(origin, message)) return log.warn('answer to another request dropped');
+    const read = origin.method === 'tools/list' ? this.#tools.read(given, message) : undefined;
     const { text, message: answer } = read ?? { text: given, message };
-    if (origin instanceof Leg && origin.isAnsweredBy(answer)) origin.take(text, answer);
-    else sink.receive(text, answer, origin instanceof Leg ? undefined : origin);
+    if (origin instanceof Leg) origin.take(text, answer);
+    else this.#answer(text, answer, origin);
+  }
+
+  /** Hands an answer over under the id that the request has. */
+  #answer(text: MessageText, message: JsonRpcResponse, request: OutgoingRequest): void {
+    const { id } = request;
+    const own = message.id === id ? text : withId(text.toString(), id);
+    this.#options.sink.receive(own, message.id === id ? message : { ...message, id }, request);
   }
 
   /** Headers are this transport's business, so the client could do nothing about what the server says of them. */

@@ -10,12 +10,15 @@ import { recordingLogger } from './recording-logger.ts';
 /** Where a transport under test delivers: it keeps all messages, and answers the requests as the bridge would. */
 export class ScriptedSink implements RemoteSink {
   readonly messages: JsonRpcMessage[] = [];
+  /** The same as text. */
+  readonly texts: string[] = [];
   readonly lost: Session[] = [];
   readonly requests = new Map<unknown, PendingRequest>();
   blocked = false;
 
   receive(text: MessageText, message: JsonRpcMessage, origin?: PendingRequest): void {
     this.messages.push(message);
+    this.texts.push(text.toString());
     if (message.kind === 'response') (origin ?? this.requests.get(message.id))?.answer({ text, message });
   }
 
