@@ -2,30 +2,32 @@ import type { MessageText } from '../../byte-text.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import { setMember } from '../../json-edit.ts';
 import { isObject, type JsonRpcRequest } from '../../jsonrpc.ts';
+import { sleep } from '../../platform/sleep.ts';
+import { backoff } from '../../remote/retry.ts';
 import type { Outcome, OutgoingRequest } from '../../remote/transport.ts';
 import { metaKeys, metaOf } from '../../revisions.ts';
 import { cancelled } from '../message-text.ts';
 import { type Answer, PendingRequest } from '../pending-requests.ts';
 import { refusals } from '../refusals.ts';
 import { accompany, type LegacyEngine, outcomeOf } from './legacy-engine.ts';
-import { Asks } from './modern-client-asks.ts';
-import { methodRow, URL_ELICITATION_REQUIRED, undeclared } from './modern-client-tables.ts';
 import {
-  errorAnswerOf,
   inputRequiredAnswer,
-  legacyRequest,
   type ModernAnswer,
-  modernError,
-  modernResult,
+  modernAnswer,
   type ServerFacts,
   stoppedAnswer,
-} from './modern-client-text.ts';
+} from './modern-client-answers.ts';
+import { Asks } from './modern-client-asks.ts';
+import { legacyRequest } from './modern-client-requests.ts';
+import { methodRow, needsPages, undeclared } from './modern-client-tables.ts';
 import { bindingOf, type Parkable, type Parking } from './parking.ts';
 
 /** Requests of the server's that come within so many milliseconds go to the client in one answer. */
 const GATHERING = 20;
 /** So often is a call made again because pages were to be visited first. */
 const MAX_REPLAYS = 8;
+/** So many streams may break before the result of a task is given up. */
+const MAX_LOST = 5;
 
 /** What a call needs of the session that it is made in. */
 export interface CallHost {
@@ -73,6 +75,8 @@ export class Call implements Parkable {
   #upstream: PendingRequest | undefined;
   /** Where the server runs it as a task: its id, once that is known. */
   #task: { id: string | undefined } | undefined;
+  /** How the streams broke on which its result was awaited. */
+  readonly #lost: DrawbridgeError[] = [];
   #ending: Ending | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #replays = 0;
@@ -154,12 +158,13 @@ export class Call implements Parkable {
     for (const response of this.#asks.giveUp()) void engine.post(response);
     this.#host.forget(this);
     const upstream = this.#upstream;
-    if (!upstream || upstream.settled) return;
+    if (!upstream || this.#ending) return;
     // Its task can only be cancelled when its id is known.
     if (this.#task && this.#task.id === undefined) return;
-    const hasLeft = upstream.abort !== undefined && upstream.challengedAt === undefined;
+    const isUnderWay = upstream.abort !== undefined && upstream.challengedAt === undefined;
+    const hasLeft = !upstream.settled && isUnderWay;
     upstream.cancel();
-    const told = hasLeft ? this.#cancelUpstream(upstream) : Promise.resolve();
+    const told = hasLeft || this.#task ? this.#cancelUpstream(upstream) : Promise.resolve();
     // Closing a stream cancels nothing in the legacy era, so it is closed after the server was told.
     void told.then(() => upstream.abort?.(refusals.shuttingDown()));
   }
@@ -273,10 +278,15 @@ export class Call implements Parkable {
       if (isTask) void this.#cancelTask(task);
       return;
     }
-    if (failure) return this.#end({ outcome: outcomeOf(failure, true) });
+    if (failure?.reason === 'stream-lost' && this.#task?.id !== undefined && this.#lost.length < MAX_LOST) {
+      this.#lost.push(failure);
+      return void this.#awaitTaskAgain(this.#task.id);
+    }
+    const [lost] = this.#lost;
+    if (failure || (lost && error !== undefined))
+      return this.#end({ outcome: outcomeOf(lost ?? (failure as DrawbridgeError), true) });
     const code = isObject(error) ? error.code : undefined;
-    if (code === URL_ELICITATION_REQUIRED && methodRow(this.#method).mayAsk && this.#demandPages(error))
-      return;
+    if (needsPages(this.#method, error) && this.#demandPages(error)) return;
     if (isTask) return this.#awaitTask(task);
     // A tool that runs as a task only says so by this error, before anything has run (B-77).
     const mayBeTask = this.#method === 'tools/call' && !this.#task && this.#host.facts.hasToolTasks;
@@ -290,6 +300,12 @@ export class Call implements Parkable {
     const id = this.#host.newId();
     const method = 'tasks/result';
     this.#sendUpstream(id, method, JSON.stringify({ jsonrpc: '2.0', id, method, params: { taskId } }));
+  }
+
+  /** The task goes on without the stream, and its result can be asked for any number of times. */
+  async #awaitTaskAgain(taskId: string): Promise<void> {
+    await sleep(backoff(this.#lost.length));
+    if (!this.#isReleased) this.#awaitTask(taskId);
   }
 
   /** The user has to visit pages before the call is made again. @returns false where that is no way out (B-68) */
@@ -318,29 +334,12 @@ export class Call implements Parkable {
     if (!request) return;
     if ('outcome' in ending) return this.#leave(ending.outcome);
     try {
-      this.#answer(request, this.#modernAnswer(request, ending.answer));
+      const { result } = ending.answer.message;
+      if (this.#method === 'tools/list' && isObject(result)) this.#host.noteTools(result);
+      this.#answer(request, modernAnswer(request, this.#capabilities, ending.answer, this.#host.facts));
     } catch (error) {
       this.#leave(outcomeOf(asDrawbridgeError(error), true));
     }
-  }
-
-  #modernAnswer({ id }: OutgoingRequest, { text, message }: Answer): ModernAnswer {
-    const { error, result } = message;
-    if (isObject(result) && this.#method === 'tools/list') this.#host.noteTools(result);
-    if (isObject(result)) return modernResult(id, this.#method, text.toString(), result, this.#host.facts);
-    if (result !== undefined) return errorAnswerOf(id, -32603, 'The server gave a result that is no object.');
-    const code = isObject(error) ? error.code : undefined;
-    const wantsPages = code === URL_ELICITATION_REQUIRED && methodRow(this.#method).mayAsk;
-    if (wantsPages && undeclared('elicitation/create', { mode: 'url' }, this.#capabilities))
-      return errorAnswerOf(
-        id,
-        -32021,
-        'The server wants the user to visit a page, which this client can not show.',
-        {
-          requiredCapabilities: { elicitation: { url: {} } },
-        },
-      );
-    return modernError(id, text.toString(), error, this.#params);
   }
 
   async #cancelUpstream(upstream: PendingRequest): Promise<void> {

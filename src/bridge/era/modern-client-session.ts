@@ -4,20 +4,19 @@ import { classify, isObject, type JsonRpcNotification, type JsonRpcRequest } fro
 import { Leg } from '../../remote/leg.ts';
 import type { Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
 import { type EngineListener, type EngineOptions, LegacyEngine } from './legacy-engine.ts';
-import { emptyResult, refusal } from './modern-client-asks.ts';
-import { Call, type CallHost } from './modern-client-call.ts';
-import { LogLevels } from './modern-client-logs.ts';
-import { Subscriptions } from './modern-client-subscriptions.ts';
-import { methodRow, serverNotifications, serverRequestRow } from './modern-client-tables.ts';
 import {
   discoverAnswer,
   factsOf,
-  initializeFor,
   type ModernAnswer,
   requiresTask,
   type ServerFacts,
-  withoutModernMeta,
-} from './modern-client-text.ts';
+} from './modern-client-answers.ts';
+import { emptyResult, refusal } from './modern-client-asks.ts';
+import { Call, type CallHost } from './modern-client-call.ts';
+import { LogLevels } from './modern-client-logs.ts';
+import { initializeFor, withoutModernMeta } from './modern-client-requests.ts';
+import { Subscriptions } from './modern-client-subscriptions.ts';
+import { methodRow, serverNotifications, serverRequestRow } from './modern-client-tables.ts';
 import type { Parking } from './parking.ts';
 
 export interface SessionOptions extends EngineOptions {

@@ -5,8 +5,8 @@ import type { Logger } from '../../logger.ts';
 import type { Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
 import { metaKeys } from '../../revisions.ts';
 import type { LegacyEngine } from './legacy-engine.ts';
+import { ofSubscription } from './modern-client-answers.ts';
 import { lists } from './modern-client-tables.ts';
-import { ofSubscription } from './modern-client-text.ts';
 
 /** So many resources may one subscription follow, and so many subscriptions be open. */
 const MAX_URIS = 1024;

@@ -63,7 +63,12 @@ export const staleClientNotifications: ReadonlySet<string> = new Set([
 /** The extension whose legacy namesake is another protocol (B-76). */
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
-export const URL_ELICITATION_REQUIRED = -32042;
+const URL_ELICITATION_REQUIRED = -32042;
+
+/** Whether a server refuses a call until the user has visited some pages (MCP 2025-11-25, Elicitation; B-68). */
+export function needsPages(method: string, error: unknown): boolean {
+  return isObject(error) && error.code === URL_ELICITATION_REQUIRED && methodRow(method).mayAsk === true;
+}
 
 /**
  * The code under which a legacy server's error goes to a modern client: some codes are reserved there, and one has

@@ -11,9 +11,9 @@ import {
 import { metaKeys, metaOf } from '../../revisions.ts';
 import type { EngineOptions } from './legacy-engine.ts';
 import type { Call } from './modern-client-call.ts';
+import { legacyCapabilities } from './modern-client-requests.ts';
 import { TranslatedSession } from './modern-client-session.ts';
 import { methodRow, staleClientNotifications } from './modern-client-tables.ts';
-import { legacyCapabilities } from './modern-client-text.ts';
 import { bindingOf, canonical, Parking } from './parking.ts';
 
 export interface ModernClientOptions extends EngineOptions {

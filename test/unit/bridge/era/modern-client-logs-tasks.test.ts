@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { DrawbridgeError } from '../../../../src/errors.ts';
 import {
   allCapabilities,
   error,
@@ -174,6 +175,46 @@ describe('tools that run as tasks only [B-77]', () => {
     stage.server.says(`{"jsonrpc":"2.0","id":"${held[0]?.id}",${begun}}`, held[0]);
     expect((await stage.arrived('tasks/cancel')).params).toEqual({ taskId: 't1' });
     expect(stage.server.of('notifications/cancelled')).toEqual([]);
+  });
+
+  describe('whose stream breaks', () => {
+    const broken = {
+      kind: 'failed',
+      error: new DrawbridgeError('stream-lost', 'Broken off; may have run.'),
+      mayHaveRun: true,
+    } as const;
+
+    test('are asked for their result again', async () => {
+      const stage = taskStage();
+      const replies = [broken, result({ content: [{ type: 'text', text: 'done' }] })];
+      stage.handlers.set('tasks/result', () => replies.shift());
+      expect((await stage.get('tools/call', { name: 'a' })).result.content).toEqual([
+        { type: 'text', text: 'done' },
+      ]);
+      expect(stage.server.of('tasks/result')).toHaveLength(2);
+    });
+
+    test('and of which the server then knows nothing may have run', async () => {
+      const stage = taskStage();
+      const replies = [broken, error(-32602)];
+      stage.handlers.set('tasks/result', () => replies.shift());
+      expect(await stage.ask('tools/call', { name: 'a' }).ended).toMatchObject({
+        error: { reason: 'stream-lost' },
+      });
+    });
+
+    test('are cancelled as tasks in between', async () => {
+      const stage = taskStage();
+      stage.handlers.set('tasks/result', () => broken);
+      vi.spyOn(Math, 'random').mockReturnValue(1); // the longest pause
+      onTestFinished(() => void vi.restoreAllMocks());
+      const asked = stage.ask('tools/call', { name: 'a' });
+      await stage.arrived('tasks/result');
+      await settled();
+      stage.cancel(asked);
+      await stage.arrived('tasks/cancel');
+      expect(stage.server.of('tasks/result')).toHaveLength(1);
+    });
   });
 
   test('a tool that is not there is said to be so', async () => {

@@ -1,82 +1,26 @@
 import { LOCAL_ERROR } from '../../errors.ts';
 import { keepElements, removeMembers, setMember } from '../../json-edit.ts';
-import { findElements, findMember, replaceAt, skipSpace, withId } from '../../json-text.ts';
+import { findElements, findMember, replaceAt, withId } from '../../json-text.ts';
 import { isObject, type JsonRpcResponse, type JsonValue, type MessageId } from '../../jsonrpc.ts';
-import { LATEST_LEGACY, metaKeys, metaOf, modernRevisions } from '../../revisions.ts';
-import { version } from '../../version.ts';
+import type { OutgoingRequest } from '../../remote/transport.ts';
+import { metaKeys, metaOf, modernRevisions } from '../../revisions.ts';
+import type { Answer } from '../pending-requests.ts';
 import {
   cacheFields,
   methodRow,
   modernErrorCode,
-  reservedMeta,
+  needsPages,
   TASKS_EXTENSION,
+  undeclared,
 } from './modern-client-tables.ts';
 
-/** Messages of a modern client and of a legacy server in each other's form; what need not change is left as it is (B-88). */
+/** A legacy server's answers in the form of the modern era; what need not change is left as it is (B-88). */
 
 /** An answer in the modern form, and what it says. */
 export interface ModernAnswer {
   text: string;
   message: JsonRpcResponse;
 }
-
-// ---- toward the server -------------------------------------------------------------------------------------------
-
-/** The capabilities as a legacy server is told them: what no modern message can honour is not promised (B-59). */
-export function legacyCapabilities(declared: unknown): Record<string, unknown> {
-  if (!isObject(declared)) return {};
-  const { tasks: _, roots, extensions, ...rest } = declared;
-  const kept = isObject(extensions)
-    ? Object.fromEntries(Object.entries(extensions).filter(([name]) => name !== TASKS_EXTENSION))
-    : {};
-  return {
-    ...rest,
-    ...(isObject(roots) && { roots: {} }),
-    ...(Object.keys(kept).length > 0 && { extensions: kept }),
-  };
-}
-
-/** The `initialize` by which a session is opened in the name of a modern client, whose request says who it is (B-58). */
-export function initializeFor(params: unknown): string {
-  const meta = metaOf(params);
-  const info = meta[metaKeys.clientInfo];
-  const isInfo = isObject(info) && typeof info.name === 'string' && typeof info.version === 'string';
-  return JSON.stringify({
-    jsonrpc: '2.0',
-    id: 0,
-    method: 'initialize',
-    params: {
-      protocolVersion: LATEST_LEGACY,
-      capabilities: legacyCapabilities(meta[metaKeys.clientCapabilities]),
-      clientInfo: isInfo ? info : { name: 'mcp-drawbridge', version },
-    },
-  });
-}
-
-/**
- * @param id under which the server is to answer; it serves as progress token too (B-86, B-87)
- * @param asTask whether the server is to run the tool as a task
- */
-export function legacyRequest(body: string, method: string, id: string, asTask: boolean): string {
-  const json = JSON.stringify(id);
-  let text = withoutModernMeta(withId(body, id));
-  if (findMember(text, 'params', '_meta', 'progressToken'))
-    text = setMember(text, ['params', '_meta', 'progressToken'], json);
-  if (asTask) return setMember(text, ['params', 'task'], '{}');
-  // The modern era has no such parameter, and the legacy one would answer with a task in place of the result.
-  return method === 'tools/call' ? removeMembers(text, ['params'], (key) => key === 'task') : text;
-}
-
-/** A request or notification without what the modern era has put into its `_meta`. */
-export function withoutModernMeta(body: string): string {
-  const text = removeMembers(body, ['params', '_meta'], (key) => reservedMeta.has(key));
-  const meta = findMember(text, 'params', '_meta');
-  const isEmpty =
-    meta !== undefined && text[meta.start] === '{' && text[skipSpace(text, meta.start + 1)] === '}';
-  return isEmpty && text !== body ? removeMembers(text, ['params'], (key) => key === '_meta') : text;
-}
-
-// ---- toward the client -------------------------------------------------------------------------------------------
 
 /** What every result may need to know of the server. */
 export interface ServerFacts {
@@ -108,8 +52,28 @@ export function discoverAnswer(id: MessageId, welcome: string, facts: ServerFact
   return answerWith(id, completed('server/discover', result, JSON.parse(result), facts));
 }
 
+/**
+ * A server's answer to a request of a modern client.
+ *
+ * @param method of what the client has asked, as are `params` and `declared`, its capabilities
+ */
+export function modernAnswer(
+  { id, method, params }: Pick<OutgoingRequest, 'id' | 'method' | 'params'>,
+  declared: unknown,
+  { text, message: { result, error } }: Answer,
+  facts: ServerFacts,
+): ModernAnswer {
+  if (isObject(result)) return modernResult(id, method, text.toString(), result, facts);
+  if (result !== undefined) return errorAnswerOf(id, -32603, 'The server gave a result that is no object.');
+  if (needsPages(method, error) && undeclared('elicitation/create', { mode: 'url' }, declared)) {
+    const message = 'The server wants the user to visit a page, which this client can not show.';
+    return errorAnswerOf(id, -32021, message, { requiredCapabilities: { elicitation: { url: {} } } });
+  }
+  return modernError(id, text.toString(), error, params);
+}
+
 /** @param text a response of the server's with a result that is an object */
-export function modernResult(
+function modernResult(
   id: MessageId,
   method: string,
   text: string,
@@ -192,7 +156,7 @@ export function requiresTask(tool: unknown): boolean {
  * @param text a response of the server's with an error
  * @param params of the request that it answers
  */
-export function modernError(id: MessageId, text: string, error: unknown, params: unknown): ModernAnswer {
+function modernError(id: MessageId, text: string, error: unknown, params: unknown): ModernAnswer {
   const code = isObject(error) && Number.isInteger(error.code) ? (error.code as number) : undefined;
   let json = withId(text, id);
   const now = code === undefined ? -32603 : modernErrorCode(code);
@@ -218,7 +182,7 @@ export function modernError(id: MessageId, text: string, error: unknown, params:
 }
 
 /** An error that the bridge itself makes under a code of the protocol's (M-36: it says whose it is). */
-export function errorAnswerOf(
+function errorAnswerOf(
   id: MessageId,
   code: number,
   message: string,

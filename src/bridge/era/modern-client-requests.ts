@@ -1,0 +1,62 @@
+import { removeMembers, setMember } from '../../json-edit.ts';
+import { findMember, skipSpace, withId } from '../../json-text.ts';
+import { isObject } from '../../jsonrpc.ts';
+import { LATEST_LEGACY, metaKeys, metaOf } from '../../revisions.ts';
+import { version } from '../../version.ts';
+import { reservedMeta, TASKS_EXTENSION } from './modern-client-tables.ts';
+
+/** A modern client's messages in the form of the legacy era; what need not change is left as it is (B-88). */
+
+/** The capabilities as a legacy server is told them: what no modern message can honour is not promised (B-59). */
+export function legacyCapabilities(declared: unknown): Record<string, unknown> {
+  if (!isObject(declared)) return {};
+  const { tasks: _, roots, extensions, ...rest } = declared;
+  const kept = isObject(extensions)
+    ? Object.fromEntries(Object.entries(extensions).filter(([name]) => name !== TASKS_EXTENSION))
+    : {};
+  return {
+    ...rest,
+    ...(isObject(roots) && { roots: {} }),
+    ...(Object.keys(kept).length > 0 && { extensions: kept }),
+  };
+}
+
+/** The `initialize` by which a session is opened in the name of a modern client, whose request says who it is (B-58). */
+export function initializeFor(params: unknown): string {
+  const meta = metaOf(params);
+  const info = meta[metaKeys.clientInfo];
+  const isInfo = isObject(info) && typeof info.name === 'string' && typeof info.version === 'string';
+  return JSON.stringify({
+    jsonrpc: '2.0',
+    id: 0,
+    method: 'initialize',
+    params: {
+      protocolVersion: LATEST_LEGACY,
+      capabilities: legacyCapabilities(meta[metaKeys.clientCapabilities]),
+      clientInfo: isInfo ? info : { name: 'mcp-drawbridge', version },
+    },
+  });
+}
+
+/**
+ * @param id under which the server is to answer; it serves as progress token too (B-86, B-87)
+ * @param asTask whether the server is to run the tool as a task
+ */
+export function legacyRequest(body: string, method: string, id: string, asTask: boolean): string {
+  const json = JSON.stringify(id);
+  let text = withoutModernMeta(withId(body, id));
+  if (findMember(text, 'params', '_meta', 'progressToken'))
+    text = setMember(text, ['params', '_meta', 'progressToken'], json);
+  if (asTask) return setMember(text, ['params', 'task'], '{}');
+  // The modern era has no such parameter, and the legacy one would answer with a task in place of the result.
+  return method === 'tools/call' ? removeMembers(text, ['params'], (key) => key === 'task') : text;
+}
+
+/** A request or notification without what the modern era has put into its `_meta`. */
+export function withoutModernMeta(body: string): string {
+  const text = removeMembers(body, ['params', '_meta'], (key) => reservedMeta.has(key));
+  const meta = findMember(text, 'params', '_meta');
+  const isEmpty =
+    meta !== undefined && text[meta.start] === '{' && text[skipSpace(text, meta.start + 1)] === '}';
+  return isEmpty && text !== body ? removeMembers(text, ['params'], (key) => key === '_meta') : text;
+}
