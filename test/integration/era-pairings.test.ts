@@ -1,15 +1,9 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type ClientKind, connectEraClient } from '../support/era-client.ts';
 import { exercises, type RemoteName } from '../support/era-exercises.ts';
 import { startSdkRemote } from '../support/sdk-remote.ts';
 import { startSdkV2Remote } from '../support/sdk-v2-remote.ts';
 import { within } from '../support/wait.ts';
-
-vi.mock('../support/sdk-tools.ts', async (original) => {
-  const { makeServer } = await original<typeof import('../support/sdk-tools.ts')>();
-  const { addEraTools } = await import('../support/sdk-era-tools.ts');
-  return { makeServer: (...args: Parameters<typeof makeServer>) => addEraTools(makeServer(...args)) };
-});
 
 const clients: ClientKind[] = ['v1', 'v2 modern', 'v2 auto'];
 

@@ -34,6 +34,7 @@ export function makeServer(observed: Observed): McpServer {
   );
   addPlainTools(server, observed);
   addAskingTools(server);
+  addLongerQuestions(server);
   addNotifyingTools(server);
   addResourcesAndPrompts(server);
   return server;
@@ -94,6 +95,31 @@ function addAskingTools(server: McpServer): void {
         () => 'given up',
       ),
     );
+  });
+}
+
+function addLongerQuestions(server: McpServer): void {
+  server.registerTool('elicit_url', {}, async (extra) => {
+    const params = {
+      mode: 'url' as const,
+      message: 'Pay here',
+      url: 'https://pay.example/1',
+      elicitationId: 'payment-1',
+    };
+    const answer = await extra.sendRequest({ method: 'elicitation/create', params }, ElicitResultSchema);
+    return text(JSON.stringify(answer));
+  });
+  server.registerTool('two_rounds', {}, async (extra) => {
+    const ask = async (property: 'name' | 'colour') => {
+      const requestedSchema = {
+        type: 'object' as const,
+        properties: { [property]: { type: 'string' as const } },
+      };
+      const params = { mode: 'form' as const, message: `Your ${property}?`, requestedSchema };
+      const request = { method: 'elicitation/create' as const, params };
+      return (await extra.sendRequest(request, ElicitResultSchema)).content?.[property];
+    };
+    return text(`${await ask('name')} likes ${await ask('colour')}`);
   });
 }
 

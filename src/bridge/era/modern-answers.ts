@@ -79,6 +79,12 @@ export function provisionalDiscovery(
   });
 }
 
+/** A result that does not say what kind it is is complete; a client on stdio is to be told so (checklist M-28, M-29). */
+export function complete(text: MessageText, { result }: JsonRpcResponse): MessageText {
+  if (!isObject(result) || 'resultType' in result) return text;
+  return setMember(text.toString(), ['result', 'resultType'], '"complete"');
+}
+
 /** A discovery as the client may rely on it: without revisions that the bridge can't carry (checklist M-51). */
 export function withKnownVersions(text: MessageText, { result }: JsonRpcResponse): MessageText {
   const versions = isObject(result) ? result.supportedVersions : undefined;

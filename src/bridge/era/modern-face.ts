@@ -15,6 +15,7 @@ import type { Answer, PendingRequest, PendingRequests } from '../pending-request
 import { type Verdict, verdictOfDiscover } from './detect.ts';
 import {
   asModernAnswer,
+  complete,
   faultOf,
   provisionalDiscovery,
   withKnownRevisions,
@@ -118,7 +119,7 @@ export class ModernFace implements RemoteSink {
     const { pending, write, log } = this.#options;
     if (message.kind === 'response') {
       if (origin instanceof Leg) return origin.take(text, message);
-      if (!giveAnswer(pending, text, message, origin as PendingRequest | undefined))
+      if (!giveAnswer(pending, complete(text, message), message, origin as PendingRequest | undefined))
         log.debug('answer to nothing that is asked, dropped');
       return;
     }

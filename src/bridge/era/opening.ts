@@ -4,6 +4,7 @@ import { isObject, type JsonRpcResponse } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
 import { Leg } from '../../remote/leg.ts';
 import type { Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
+import { isModernRevision } from '../../revisions.ts';
 import { PendingRequest } from '../pending-requests.ts';
 import { refusals } from '../refusals.ts';
 import type { RemoteEnd } from '../remote-end.ts';
@@ -66,15 +67,23 @@ export class Opening {
     if (!leg.answer) return outcome;
     const { text, message } = leg.answer;
     if (message.error !== undefined) return refusalOf(text.toString(), message);
+    if (isObject(message.result) && isModernRevision(message.result.protocolVersion)) return misfit();
     request.sessionId = leg.sessionId;
     sink.receive(text, message, request);
-    if (request.sessionId !== undefined || era.known !== undefined) era.found('legacy');
+    if (request.sessionId !== undefined || era.known !== undefined) era.found('legacy', 'http');
     else {
       this.#settling = this.#lookAgain(request, message.result).finally(() => {
         this.#settling = undefined;
       });
     }
     return { kind: 'done' };
+  }
+
+  /** The server has answered the client's `initialize`. */
+  opened(): void {
+    const { end, era } = this.#options;
+    // No modern server has that transport.
+    if (end.transport.name === 'sse') era.found('legacy', 'sse');
   }
 
   /**
@@ -98,7 +107,8 @@ export class Opening {
         translation.useSession(session);
         era.found('modern');
         onTaken();
-      } else if (refusal.kind === 'failed' && refusal.error.reason === 'other-era') era.found('legacy');
+      } else if (refusal.kind === 'failed' && refusal.error.reason === 'other-era')
+        era.found('legacy', 'http');
     } catch (error) {
       log.info('second look at the server failed', { reason: asDrawbridgeError(error).reason });
     } finally {
@@ -131,5 +141,20 @@ function refusalOf(text: string, { error }: JsonRpcResponse): Outcome {
     error: new DrawbridgeError('invalid-answer', 'The server refused to open a session.'),
     mayHaveRun: false,
     answer: span && { text: text.slice(span.start, span.end), code },
+  };
+}
+
+/** A server that agrees on a revision which has no `initialize` is modern, whatever else it says. */
+function misfit(): Outcome {
+  const error = new DrawbridgeError(
+    'other-era',
+    'The server answers initialize with a revision that has none.',
+  );
+  const { code, message } = error.toJsonRpcError();
+  return {
+    kind: 'failed',
+    error,
+    mayHaveRun: false,
+    answer: { text: JSON.stringify({ code, message }), code },
   };
 }
