@@ -47,7 +47,12 @@ export class ModernClientTranslation implements ModernRemote {
     if (handling === 'refuse') return failed('unknown-method', `Method not found: ${method.slice(0, 100)}`);
     const isRetry = isObject(params) && ('requestState' in params || 'inputResponses' in params);
     if (mayAsk && isRetry) return this.#resume(message, params.requestState);
-    return this.#sessionFor(params).serve(message);
+    const session = this.#sessionFor(params);
+    const outcome = await session.serve(message);
+    // No conversation hangs on the terms of a session: what has not run yet goes on under new ones.
+    const isOver = ![...this.#sessions.values()].includes(session);
+    const canGoOn = !message.settled && !message.acknowledged && neverRan(outcome);
+    return isOver && canGoOn ? this.#sessionFor(params).serve(message) : outcome;
   }
 
   signedIn(): void {
@@ -93,6 +98,10 @@ export class ModernClientTranslation implements ModernRemote {
     this.#sessions.set(key, session);
     return session;
   }
+}
+
+function neverRan(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && outcome.error.reason === 'session-lost' && !outcome.mayHaveRun;
 }
 
 function failed(reason: 'unknown-method' | 'invalid-params', message: string): Outcome {

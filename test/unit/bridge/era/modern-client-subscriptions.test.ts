@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { DrawbridgeError } from '../../../../src/errors.ts';
+import type { Session } from '../../../../src/remote/transport.ts';
 import {
   allCapabilities,
   error,
@@ -195,6 +196,24 @@ describe('a session that is lost [B-71]', () => {
     expect((await stage.get('tools/list')).result.resultType).toBe('complete');
     expect(stage.servers).toHaveLength(2);
     expect(stage.server.closed).toBe(true);
+  });
+});
+
+describe('a session that the server opens anew on other terms', () => {
+  test('serves the request that found that out, which had not run [B-71]', async () => {
+    const stage = setStage();
+    await stage.get('tools/list');
+    const session = stage.server.session as Session;
+    const { asked } = await opened(stage, 'x', {});
+    const error = new DrawbridgeError('http-status', 'Gone.');
+    stage.handlers.set('tools/call', () => {
+      stage.handlers.delete('tools/call');
+      return { kind: 'session-expired', session, error };
+    });
+    stage.handlers.set('initialize', () => result({ protocolVersion: '2025-06-18', capabilities: {} }));
+    expect((await stage.get('tools/call', { name: 'a' })).result.resultType).toBe('complete');
+    expect(stage.servers.map((server) => server.of('tools/call').length)).toEqual([1, 1]);
+    expect(await asked.ended).toMatchObject({ kind: 'failed', error: { reason: 'session-lost' } });
   });
 });
 
