@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { BridgeProcess } from '../support/bridge-process.ts';
+import { initializeResult } from '../support/fake-answers.ts';
 import { callEcho, echoed, initialize, type OAuthStage, oauthStage } from '../support/oauth-stage.ts';
 import { changeConnection, storedConnections } from '../support/stored-connection.ts';
 
@@ -19,9 +20,17 @@ async function signedInStage(...options: Parameters<typeof oauthStage>): Promise
   return stage;
 }
 
+/** A server that keeps a session is one of the legacy era, and needs no second look. */
+function keepSession({ remote }: OAuthStage): void {
+  remote.remote.on('initialize', (exchange) =>
+    exchange.header('Mcp-Session-Id', 'one').result(initializeResult({ jsonrpc: '2.0' })),
+  );
+}
+
 describe('a warm start', () => {
   test('with a token that is good makes one request for initialize, and no other', async () => {
     const stage = await signedInStage();
+    keepSession(stage);
     const before = [stage.remote.remote.requests.length, stage.server.requests.length];
     const bridge = stage.bridge();
     expect(await initialize(bridge)).toHaveProperty('result');
@@ -34,6 +43,7 @@ describe('a warm start', () => {
   test('with a token that is over makes one request more: the refresh', async () => {
     const stage = await signedInStage();
     await changeConnection(stage, { expiresAt: Date.now() - 60_000 });
+    keepSession(stage);
     const before = [stage.remote.remote.requests.length, stage.server.requests.length];
     expect(await initialize(stage.bridge())).toHaveProperty('result');
     expect([stage.remote.remote.requests.length, stage.server.requests.length]).toEqual([

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { followingBrowser } from '../support/browsers.ts';
 import type { RecordedRequest } from '../support/fake-remote.ts';
+import { initializeParams } from '../support/json-rpc.ts';
 import { isLinux } from '../support/prerequisites.ts';
 import type { Protection } from '../support/protected-remote.ts';
 import { paramsOf, signInWorld, toolText, untilConnected } from '../support/sign-in-world.ts';
@@ -126,6 +127,7 @@ describe.skipIf(!isLinux)('a server that wants more', () => {
     const world = await signInWorld({ browser: followingBrowser(), protection: { isValid: () => false } });
     const { server, browser, remote } = world;
     const bridge = world.bridge({ args: ['--initialize-wait', '20'] });
+    await bridge.request('initialize', initializeParams(), 30_000);
     for (let tries = 1; tries <= 5; tries++) {
       const answer = await bridge.callTool('echo', {}, 30_000);
       expect(JSON.stringify(answer)).toContain('refuses the very token');
@@ -135,6 +137,7 @@ describe.skipIf(!isLinux)('a server that wants more', () => {
     expect(remote.remote.of('tools/call').length).toBeLessThanOrEqual(5 * 3);
     // Nor does another bridge, which only finds the token in the store, make a storm of it.
     const other = world.bridge({ args: ['--initialize-wait', '20'] });
+    await other.request('initialize', initializeParams(), 30_000);
     for (let tries = 1; tries <= 3; tries++) await other.callTool('echo', {}, 30_000);
     expect(browser.opened.length).toBeLessThanOrEqual(2);
     expect(server.grants()).toBeLessThanOrEqual(5);

@@ -145,7 +145,7 @@ describe.skipIf(!isLinux)('the windows that a bridge opens', () => {
     const world = await signInWorld();
     const probe = world.bridge();
     const answer = await probe.request('server/discover', { _meta: {} });
-    expect(answer.error?.code).toBe(-32601);
+    expect(answer.error?.code).toBe(-32602);
     probe.closeStdin();
     expect((await probe.exitWithin(5000)).code).toBe(0);
     const silent = world.bridge();
@@ -153,6 +153,23 @@ describe.skipIf(!isLinux)('the windows that a bridge opens', () => {
     expect((await silent.exitWithin(5000)).code).toBe(0);
     expect(world.browser.opened).toEqual([]);
     expect(world.server.requests).toEqual([]);
+    expect(world.signInProcesses).toEqual([]);
+  });
+
+  test('a probe of a modern client, and one after it, are answered without a window [B-03, B-04, B-06]', async () => {
+    const world = await signInWorld();
+    const bridge = world.bridge();
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+    for (let tries = 0; tries < 2; tries++) {
+      const { result } = await bridge.request('server/discover', { _meta }, 4000);
+      expect(result).toMatchObject({ supportedVersions: ['2026-07-28'], resultType: 'complete', ttlMs: 0 });
+    }
+    bridge.closeStdin();
+    expect((await bridge.exitWithin(5000)).code).toBe(0);
+    expect(world.browser.opened).toEqual([]);
     expect(world.signInProcesses).toEqual([]);
   });
 

@@ -122,7 +122,7 @@ describe('start-up', () => {
     const remote = await startFakeRemote();
     remote.on('initialize', async (exchange) => {
       await delay(100);
-      exchange.result(initializeResult({ jsonrpc: '2.0' }));
+      exchange.header('Mcp-Session-Id', 'one').result(initializeResult({ jsonrpc: '2.0' }));
     });
     const bridge = startBridge(remote.url);
     await bridge.request('initialize', initializeParams());
@@ -130,11 +130,11 @@ describe('start-up', () => {
     expect(remote.connections).toBe(1);
   });
 
-  test('server/discover before initialize is answered -32601 at once, and nothing is sent', async () => {
+  test('server/discover that names no revision is refused at once before initialize, and nothing is sent [B-03, B-08]', async () => {
     const remote = await startFakeRemote();
     const bridge = startBridge(remote.url);
     const probe = '{"jsonrpc":"2.0","id":"server-discover-probe-1","method":"server/discover","params":{}}';
-    expect((await bridge.ask(probe, 'server-discover-probe-1', 2000)).error?.code).toBe(-32601);
+    expect((await bridge.ask(probe, 'server-discover-probe-1', 2000)).error?.code).toBe(-32602);
     expect(remote.requests).toEqual([]);
     await bridge.initialize();
   });
