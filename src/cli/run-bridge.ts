@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Authorizer, FixedCredentials } from '../authorization/authorizer.ts';
 import { LazyAuthorizer } from '../authorization/lazy-authorizer.ts';
 import { Bridge, type BridgeOptions } from '../bridge/bridge.ts';
-import { EraFile, type EraMemory, shortName } from '../bridge/era/remote-era.ts';
+import { EraFile, type EraMemory } from '../bridge/era/remote-era.ts';
 import type { ServerMemory } from '../bridge/server-memory.ts';
 import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -113,8 +113,7 @@ async function openEraMemory({ url, era, signIn, store }: Settings): Promise<Era
   if (era !== 'auto' || store.choice === 'memory') return undefined;
   try {
     const { stateFolder } = await import('../platform/paths.ts');
-    const name = `${shortName(url.href, signIn.profile)}.json`;
-    return new EraFile(join(await stateFolder(process.env), 'servers', name));
+    return new EraFile(await stateFolder(process.env), url.href, signIn.profile);
   } catch {
     return undefined; // no home folder: what needs one for more than this will say so
   }

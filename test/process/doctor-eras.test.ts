@@ -1,55 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { runDoctor } from '../support/doctor.ts';
 import type { Exchange } from '../support/fake-exchange.ts';
+import { beModern, discoverResult, fakeTool, refuseRevision } from '../support/fake-modern.ts';
 import { type FakeRemote, startFakeRemote } from '../support/fake-remote.ts';
 import { startSdkV2Remote } from '../support/sdk-v2-remote.ts';
 
 const META = 'io.modelcontextprotocol/';
 
-const unsupported = (exchange: Exchange, supported = ['2026-07-28']): void =>
-  exchange.json(400, {
-    jsonrpc: '2.0',
-    id: exchange.id,
-    error: { code: -32022, message: 'Unsupported protocol version', data: { supported, requested: 'x' } },
-  });
-
-const discovered = (more: object = {}): object => ({
-  resultType: 'complete',
-  supportedVersions: ['2026-07-28'],
-  capabilities: { tools: {} },
-  ttlMs: 0,
-  cacheScope: 'private',
-  _meta: { [`${META}serverInfo`]: { name: 'newest', version: '3.0.0' } },
-  ...more,
-});
-
-const toolList = (...tools: object[]): object => ({
-  resultType: 'complete',
-  ttlMs: 0,
-  cacheScope: 'private',
-  tools,
-});
-
-const tool = (name: string, properties: object = {}): object => ({
-  name,
-  inputSchema: { type: 'object', properties },
-});
-
 /** A server of 2026-07-28 alone. */
-async function modernRemote(tools: object[] = [tool('echo')]): Promise<FakeRemote> {
-  const remote = await startFakeRemote({
-    gate: (exchange) => {
-      const isModern = exchange.request.headers['mcp-protocol-version'] === '2026-07-28';
-      if (exchange.request.method !== 'POST') exchange.status(405);
-      else if (!isModern) unsupported(exchange);
-      else return false;
-      return true;
-    },
-  });
-  return remote
-    .on('server/discover', (exchange) => exchange.result(discovered()))
-    .on('tools/list', (exchange) => exchange.result(toolList(...tools)));
-}
+const modernRemote = async (...tools: object[]): Promise<FakeRemote> =>
+  beModern(await startFakeRemote(), tools.length === 0 ? undefined : tools);
 
 describe('doctor at a server of 2026-07-28 alone', () => {
   test.each([[], ['--era', 'modern']])('speaks to it in its own form: %j', async (...args) => {
@@ -117,7 +77,7 @@ describe('doctor at a server of 2026-07-28 alone', () => {
         return true;
       },
     });
-    remote.on('server/discover', (exchange) => exchange.result(discovered()));
+    remote.on('server/discover', (exchange) => exchange.result(discoverResult()));
     const { code, step } = await runDoctor(remote.url);
     expect(code).toBe(0);
     expect(step('initialize').facts).toMatchObject({ era: 'modern' });
@@ -126,7 +86,7 @@ describe('doctor at a server of 2026-07-28 alone', () => {
 
   test('names the revisions of one that is newer than this program', async () => {
     const remote = await startFakeRemote();
-    remote.on('POST', (exchange) => unsupported(exchange, ['2031-01-01', '2030-01-01']));
+    remote.on('POST', (exchange) => refuseRevision(exchange, ['2031-01-01', '2030-01-01']));
     const { code, step } = await runDoctor(remote.url);
     expect(code).toBe(3);
     expect(step('initialize')).toMatchObject({
@@ -154,10 +114,10 @@ describe('doctor at a server of 2026-07-28 alone', () => {
   });
 
   test('names tools whose annotations for headers are at fault', async () => {
-    const remote = await modernRemote([
-      tool('fine', { region: { type: 'string', 'x-mcp-header': 'Region' } }),
-      tool('bad', { region: { type: 'object', 'x-mcp-header': 'Region' } }),
-    ]);
+    const remote = await modernRemote(
+      fakeTool('fine', { region: { type: 'string', 'x-mcp-header': 'Region' } }),
+      fakeTool('bad', { region: { type: 'object', 'x-mcp-header': 'Region' } }),
+    );
     const { code, step } = await runDoctor(remote.url);
     expect(code).toBe(0);
     expect(step('tools')).toMatchObject({

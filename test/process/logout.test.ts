@@ -11,6 +11,7 @@ import { runCommand } from '../support/run-command.ts';
 import { findSecrets } from '../support/signed-in.ts';
 import { changeConnection, storedConnections } from '../support/stored-connection.ts';
 import { hasTerminal, startInTerminal } from '../support/terminal.ts';
+import { until } from '../support/wait.ts';
 
 async function logout(stage: OAuthStage, args: string[], env = {}) {
   const outcome = await runCommand(['logout', ...args], { ...stage.setup.env, ...env }, 30_000);
@@ -50,6 +51,21 @@ describe('logout', () => {
     expect(stderr).toContain(`revoked at ${new URL(stage.server.issuer).host}`);
     const again = await logout(stage, [stage.url]);
     expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('Nothing is stored for')]);
+  });
+
+  test.each([
+    ['of the server', (stage: OAuthStage) => [stage.url]],
+    ['of all', () => ['--all', '--yes']],
+  ])('forgets what was found out about the server with the credentials %s', async (_, args) => {
+    const stage = await oauthStage();
+    const bridge = await stage.connect();
+    const folder = join(stage.setup.home, 'servers');
+    const kept = () => (existsSync(folder) ? readdirSync(folder) : []);
+    await until('the note about the server', () => kept().length > 0);
+    bridge.closeStdin();
+    await bridge.exitWithin(5000);
+    expect((await logout(stage, args(stage))).code).toBe(0);
+    expect(kept()).toEqual([]);
   });
 
   test('authenticates as the client was registered', async () => {

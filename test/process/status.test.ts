@@ -1,10 +1,15 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { EraFile } from '../../src/bridge/era/remote-era.ts';
+import { startBridge } from '../support/bridge-process.ts';
+import { beModern } from '../support/fake-modern.ts';
+import { startFakeSseRemote } from '../support/fake-sse-remote.ts';
 import { type OAuthStage, oauthStage } from '../support/oauth-stage.ts';
 import { runCommand } from '../support/run-command.ts';
 import { findSecrets } from '../support/signed-in.ts';
 import { changeConnection, storedConnections } from '../support/stored-connection.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/wait.ts';
 
 async function run(stage: OAuthStage, args: string[], env = {}) {
@@ -18,6 +23,15 @@ async function signedInStage(): Promise<OAuthStage> {
   const stage = await oauthStage();
   await stage.signIn();
   return stage;
+}
+
+/** Waits for what a bridge writes down of a server, after it has answered its client. */
+async function untilRemembered({ setup }: OAuthStage): Promise<void> {
+  const written = (folder: string, ending: string): boolean => {
+    const path = join(setup.home, folder);
+    return existsSync(path) && readdirSync(path).some((name) => name.endsWith(ending));
+  };
+  await until('what is remembered', () => written('memories', '.sealed') && written('servers', '.json'));
 }
 
 describe('status', () => {
@@ -42,14 +56,44 @@ describe('status', () => {
   test('what a bridge has learned of the server is there too', async () => {
     const stage = await oauthStage();
     await stage.connect();
-    const folder = join(stage.setup.home, 'memories');
-    const remembered = () =>
-      existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.sealed'));
-    await until('what is remembered', remembered);
+    await untilRemembered(stage);
     const { code, stdout } = await run(stage, ['status', stage.url, '--json']);
     expect(code).toBe(0);
     const { connections } = JSON.parse(stdout);
-    expect(connections[0].remote).toMatchObject({ protocolVersion: '2025-11-25', era: 'legacy' });
+    expect(connections[0].remote).toMatchObject({
+      protocolVersion: '2025-11-25',
+      era: 'legacy',
+      transport: 'http',
+    });
+  });
+
+  test('a server of the revision 2026-07-28 is shown as that, whatever its client was told', async () => {
+    const stage = await oauthStage();
+    beModern(stage.remote.remote);
+    const bridge = await stage.connect();
+    await untilRemembered(stage);
+    bridge.closeStdin();
+    await bridge.exitWithin(5000);
+    const { stdout } = await run(stage, ['status', stage.url, '--json']);
+    expect(JSON.parse(stdout).connections[0].remote).toEqual({
+      name: 'newest',
+      version: '3.0.0',
+      protocolVersion: '2026-07-28',
+      era: 'modern',
+      transport: 'http',
+    });
+    const text = await run(stage, ['status', stage.url]);
+    expect(text.stdout).toContain('newest 3.0.0, MCP 2026-07-28 (modern era), Streamable HTTP');
+  });
+
+  test('a bridge writes down that a server has the older transport only', async () => {
+    const { url } = await startFakeSseRemote();
+    const home = tempFolder();
+    const bridge = startBridge(url, { env: { MCP_DRAWBRIDGE_HOME: home } });
+    await bridge.initialize();
+    const verdict = () => new EraFile(home, url, 'default').read();
+    await until('what was found out', () => verdict() !== undefined);
+    expect(verdict()).toMatchObject({ era: 'legacy', transport: 'sse' });
   });
 
   test('--json is one document on stdout', async () => {

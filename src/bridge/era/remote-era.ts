@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { isObject } from '../../jsonrpc.ts';
+import type { RemoteTransport } from '../../remote/transport.ts';
 import type { ProtocolEra } from '../../revisions.ts';
 
 /**
@@ -9,10 +10,21 @@ import type { ProtocolEra } from '../../revisions.ts';
  */
 const LEGACY_LASTS = 24 * 60 * 60 * 1000;
 
+const FOLDER = 'servers';
+
+/** What was found out about a server. */
+export interface EraVerdict {
+  era: ProtocolEra;
+  /** By which transport it answered; undefined: not known. */
+  transport?: RemoteTransport['name'] | undefined;
+  /** Epoch milliseconds. */
+  at: number;
+}
+
 /** Keeps what was found out about a server from one start to the next. */
 export interface EraMemory {
-  read(): { era: ProtocolEra; at: number } | undefined;
-  write(verdict: { era: ProtocolEra; at: number }): void;
+  read(): EraVerdict | undefined;
+  write(verdict: EraVerdict): void;
 }
 
 /** Which era the remote is of: pinned by the user, found out, or remembered. */
@@ -21,6 +33,7 @@ export class RemoteEra {
   readonly isPinned: boolean;
   readonly #memory: EraMemory | undefined;
   #known: ProtocolEra | undefined;
+  #transport: RemoteTransport['name'] | undefined;
   #isRead = false;
 
   /** @param choice `--era` */
@@ -39,15 +52,22 @@ export class RemoteEra {
       const age = Date.now() - verdict.at;
       const isFresh = verdict.era === 'modern' || (age >= 0 && age < LEGACY_LASTS);
       this.#known = isFresh ? verdict.era : undefined;
+      this.#transport = isFresh ? verdict.transport : undefined;
     }
     return this.#known;
   }
 
-  /** The remote has shown it: by an answer, never by a 401, a 403, a 5xx or silence. */
-  found(era: ProtocolEra): void {
-    if (this.isPinned || this.known === era) return;
+  /**
+   * The remote has shown it: by an answer, never by a 401, a 403, a 5xx or silence.
+   *
+   * @param transport the one that the answer came by; undefined: that is not known here
+   */
+  found(era: ProtocolEra, transport?: RemoteTransport['name']): void {
+    const isKnown = this.known === era && (transport ?? this.#transport) === this.#transport;
+    if (this.isPinned || isKnown) return;
     this.#known = era;
-    this.#memory?.write({ era, at: Date.now() });
+    this.#transport = transport;
+    this.#memory?.write({ era, ...(transport && { transport }), at: Date.now() });
   }
 }
 
@@ -55,27 +75,41 @@ export class RemoteEra {
 export class EraFile implements EraMemory {
   readonly #path: string;
 
-  constructor(path: string) {
-    this.#path = path;
+  /**
+   * @param folder where all that the program keeps is
+   * @param server the server's URL
+   */
+  constructor(folder: string, server: string, profile: string) {
+    this.#path = join(folder, FOLDER, `${shortName(server, profile)}.json`);
   }
 
-  read(): { era: ProtocolEra; at: number } | undefined {
+  /** Forgets all servers. */
+  static forgetAll(folder: string): void {
+    remove(join(folder, FOLDER));
+  }
+
+  read(): EraVerdict | undefined {
     try {
       const value: unknown = JSON.parse(readFileSync(this.#path, 'utf8'));
       if (!isObject(value) || value.schema !== 1 || typeof value.at !== 'number') return undefined;
-      const { era, at } = value;
-      return era === 'legacy' || era === 'modern' ? { era, at } : undefined;
+      const { era, transport, at } = value;
+      if (era !== 'legacy' && era !== 'modern') return undefined;
+      return { era, ...((transport === 'http' || transport === 'sse') && { transport }), at };
     } catch {
       return undefined;
     }
   }
 
-  write(verdict: { era: ProtocolEra; at: number }): void {
+  forget(): void {
+    remove(this.#path);
+  }
+
+  write(verdict: EraVerdict): void {
     // Not before the answer that has told it is on its way to the client.
     setImmediate(() => this.#write(verdict));
   }
 
-  #write(verdict: { era: ProtocolEra; at: number }): void {
+  #write(verdict: EraVerdict): void {
     const temp = `${this.#path}.${process.pid}`;
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
@@ -87,11 +121,19 @@ export class EraFile implements EraMemory {
   }
 }
 
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // It stays as it is: what is in it is checked by each start that goes by it.
+  }
+}
+
 /**
  * A short name for anything, fit for a file: FNV-1a in 64 bits, hexadecimal. Not against people with intent, whom it
  * would gain nothing; node:crypto alone would take 2 ms of each start.
  */
-export function shortName(...parts: string[]): string {
+function shortName(...parts: string[]): string {
   let hash = 0xcbf29ce484222325n;
   for (const byte of Buffer.from(JSON.stringify(parts))) {
     hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);

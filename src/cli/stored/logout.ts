@@ -1,6 +1,7 @@
 import { IssuerMemory } from '../../authorization/issuer-memory.ts';
 import { SIGN_IN_GATE } from '../../authorization/sign-in/task.ts';
 import { connectionsIn, type SignedOut, signOut } from '../../authorization/sign-out.ts';
+import { EraFile } from '../../bridge/era/remote-era.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import { connectionId } from '../../credentials/ids.ts';
 import { hasMcpRemoteSignIn } from '../../credentials/import-mcp-remote.ts';
@@ -45,8 +46,8 @@ export async function runLogout({ url, all, yes, given }: LogoutRequest): Promis
   // With --all it is for every server what it is for any.
   const settings = buildSettings(url ?? 'https://localhost', { ...given, 'allow-http': true }, env);
   const log = createLogger({ level: 'warn', format: 'text' });
-  const store = openKeptStore(await stateFolder(env), settings.store, log);
-  const logout = new Logout(store, log);
+  const folder = await stateFolder(env);
+  const logout = new Logout(openKeptStore(folder, settings.store, log), folder, log);
   try {
     return await (all ? logout.all(yes, settings.network) : logout.one(settings));
   } finally {
@@ -56,12 +57,15 @@ export async function runLogout({ url, all, yes, given }: LogoutRequest): Promis
 
 class Logout {
   readonly #store: CredentialStore;
+  readonly #folder: string;
   readonly #log: Logger;
   /** Why nothing can be read, where that is so. */
   #locked: DrawbridgeError | undefined;
 
-  constructor(store: CredentialStore, log: Logger) {
+  /** @param folder where all that the program keeps is */
+  constructor(store: CredentialStore, folder: string, log: Logger) {
     this.#store = store;
+    this.#folder = folder;
     this.#log = log;
   }
 
@@ -71,6 +75,7 @@ class Logout {
     const connection = connectionId(url.href, signIn.profile);
     const isStored = connectionsIn(this.#store).includes(connection);
     const isImportable = hasMcpRemoteSignIn(settings, this.#log);
+    new EraFile(this.#folder, url.href, signIn.profile).forget();
     if (!isStored && !isImportable) {
       say(`Nothing is stored for ${name}.`);
       return 0;
@@ -98,6 +103,7 @@ class Logout {
     const connections = connectionsIn(store);
     const rest = (['client', 'attempts', 'issuer'] as const).flatMap((kind) => store.list(kind));
     if (connections.length + rest.length === 0) {
+      EraFile.forgetAll(this.#folder);
       say('Nothing is stored.');
       return 0;
     }
@@ -113,6 +119,7 @@ class Logout {
         return DECLINED;
       }
     }
+    EraFile.forgetAll(this.#folder);
     await this.#unlock();
     const settled = await Promise.allSettled(
       connections.map((connection) =>

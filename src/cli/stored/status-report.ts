@@ -1,4 +1,5 @@
 import { loginCommand } from '../../authorization/sign-in/command.ts';
+import { EraFile } from '../../bridge/era/remote-era.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import type { KeyHolderDescription } from '../../credentials/key-texts.ts';
 import { type ConnectionRecord, parseConnectionRecord } from '../../credentials/record.ts';
@@ -8,6 +9,7 @@ import { isObject } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
 import { buildSettings } from '../build-settings.ts';
 import type { OptionValues } from '../options.ts';
+import { describeRemote, type RemoteStatus } from './remote-status.ts';
 import { isoTime } from './times.ts';
 
 /** Credentials that can't be renewed are warned of when they end within this time, in milliseconds. */
@@ -48,16 +50,6 @@ export interface ConnectionStatus {
   importedFrom: string | null;
   generation: number;
   remote: RemoteStatus | null;
-}
-
-/** What is remembered of a server. */
-interface RemoteStatus {
-  name: string | null;
-  version: string | null;
-  protocolVersion: string | null;
-  era: 'legacy' | 'modern' | null;
-  /** Not known: it is found anew by each bridge. */
-  transport: null;
 }
 
 /** The document of `status --json`. */
@@ -107,8 +99,10 @@ export function readStatus(
   const connections = found.map(({ record, generation }, index) => {
     const before = found[index - 1]?.record;
     const isLatest = before?.server !== record.server || before.profile !== record.profile;
-    const memory = new StoredServerMemory(store, record.server, record.profile, log);
-    return { ...describe(record, now, isLatest), generation, remote: describeRemote(memory.read()) };
+    const { server, profile } = record;
+    const verdict = new EraFile(folder, server, profile).read();
+    const told = new StoredServerMemory(store, server, profile, log).read();
+    return { ...describe(record, now, isLatest), generation, remote: describeRemote(verdict, told) };
   });
   const nothing = query.server && !connections.some(({ inUse, usable }) => inUse && usable);
   const fix = connections.find((one) => one.fix !== null)?.fix;
@@ -207,21 +201,6 @@ function judge(record: ConnectionRecord, now: number): { state: State; problem: 
 
 function isRefreshable({ refreshToken, client }: ConnectionRecord, now: number): boolean {
   return refreshToken !== undefined && (client.secretExpiresAt ?? Number.POSITIVE_INFINITY) > now;
-}
-
-function describeRemote(initialize: Readonly<Record<string, unknown>> | undefined): RemoteStatus | null {
-  if (initialize === undefined) return null;
-  const text = (value: unknown): string | null => (typeof value === 'string' ? displayText(value, 80) : null);
-  const info = isObject(initialize.serverInfo) ? initialize.serverInfo : {};
-  const protocolVersion = text(initialize.protocolVersion);
-  return {
-    name: text(info.name),
-    version: text(info.version),
-    protocolVersion,
-    // The revision that did away with the handshake.
-    era: protocolVersion === null ? null : protocolVersion < '2026-07-28' ? 'legacy' : 'modern',
-    transport: null,
-  };
 }
 
 /** The `login` that gives these credentials anew. */

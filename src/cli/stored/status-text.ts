@@ -23,6 +23,8 @@ const sources: Record<ConnectionStatus['client']['source'], string> = {
   registered: 'registered by this program',
 };
 
+const transports = { http: 'Streamable HTTP', sse: 'HTTP+SSE' } as const;
+
 const LABEL = 12;
 
 /**
@@ -94,10 +96,13 @@ function renewalOf({ refreshable, kind, expiresIn }: ConnectionStatus): string |
   return expiresIn !== null && expiresIn <= 0 ? 'by itself, with the next use' : 'by itself';
 }
 
-function remoteOf({ name, version, protocolVersion, era }: NonNullable<ConnectionStatus['remote']>): string {
+function remoteOf(remote: NonNullable<ConnectionStatus['remote']>): string {
+  const { name, version, protocolVersion, era, transport } = remote;
   const software = [name, version].filter((part) => part !== null).join(' ');
-  const protocol = protocolVersion === null ? '' : `MCP ${protocolVersion} (${era} era)`;
-  return [software, protocol].filter(Boolean).join(', ');
+  const ofEra = era === null ? undefined : `${era} era`;
+  const protocol = protocolVersion === null ? ofEra : `MCP ${protocolVersion} (${ofEra})`;
+  const by = transport === null ? undefined : transports[transport];
+  return [software, protocol, by].filter(Boolean).join(', ');
 }
 
 function signedInOf({ signedInAt, importedFrom }: ConnectionStatus, now: number): string {

@@ -1,10 +1,13 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { EraFile } from '../../../../src/bridge/era/remote-era.ts';
 import { StoredServerMemory } from '../../../../src/bridge/stored-server-memory.ts';
 import type { Surface } from '../../../../src/cli/stored/output.ts';
 import { readStatus, type StatusReport } from '../../../../src/cli/stored/status-report.ts';
 import { statusText } from '../../../../src/cli/stored/status-text.ts';
 import type { ConnectionRecord } from '../../../../src/credentials/record.ts';
 import type { CredentialStore } from '../../../../src/credentials/store.ts';
+import { tempFolder } from '../../../support/temp-folder.ts';
 import { connectionRecord, newStore, storeConnection } from '../../helpers/oauth-parts.ts';
 import { recordingLogger } from '../../helpers/recording-logger.ts';
 
@@ -154,6 +157,29 @@ describe('status for programs', () => {
     const [one] = report(await storeWith(record(more))).connections;
     expect([one?.state, one?.usable]).toEqual([state, usable]);
     expect(one?.fix === null).toBe(state === 'ok');
+  });
+
+  test('the era is the one that was found, whatever a client was told', async () => {
+    const folder = tempFolder();
+    const store = await variedStore();
+    const server = record().server;
+    const query = { server: new URL(server), profile: 'default' };
+    const remote = () => readStatus(store, folder, query, NOW, recordingLogger().log).connections[0]?.remote;
+    expect(remote()).toMatchObject({ era: 'legacy', transport: null });
+    const file = new EraFile(folder, server, 'default');
+    file.write({ era: 'modern', at: NOW });
+    await turn();
+    expect(remote()).toMatchObject({
+      version: '1.2.3',
+      protocolVersion: '2026-07-28',
+      era: 'modern',
+      transport: 'http',
+    });
+    file.write({ era: 'legacy', transport: 'sse', at: NOW });
+    await turn();
+    expect(remote()).toMatchObject({ protocolVersion: '2025-11-25', era: 'legacy', transport: 'sse' });
+    const text = statusText(readStatus(store, folder, query, NOW, recordingLogger().log), server, plain);
+    expect(text).toContain('MCP 2025-11-25 (legacy era), HTTP+SSE\n');
   });
 
   test('filters by server and profile', async () => {
