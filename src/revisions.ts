@@ -5,7 +5,7 @@ import { isObject } from './jsonrpc.ts';
  * 2025-11-25 a client and a server agree on one by `initialize`, the legacy era; from 2026-07-28 on each request says
  * its own, the modern era (MCP 2026-07-28, Versioning, Terminology).
  */
-export const legacyRevisions = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'] as const;
+const legacyRevisions = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'] as const;
 export const modernRevisions = ['2026-07-28'] as const;
 
 export const LATEST_LEGACY = '2025-11-25';

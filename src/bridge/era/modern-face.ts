@@ -202,11 +202,14 @@ export class ModernFace implements RemoteSink {
       if (era.isPinned || !saysModern(outcome)) return outcome;
       log.info('the server has gone over to the modern protocol');
     }
-    return request.isLasting ? this.#listen(request) : this.#asModern(request);
+    return request.isLasting || isRetry(request.params) ? this.#askFirst(request) : this.#asModern(request);
   }
 
-  /** A subscription may stay open for hours, and no answer to it comes in between: somebody else has to find out. */
-  async #listen(request: PendingRequest): Promise<Outcome> {
+  /**
+   * A subscription may stay open for hours, and no answer to it comes in between. And a retry must not reach a legacy
+   * server, which would take it for a call of its own.
+   */
+  async #askFirst(request: PendingRequest): Promise<Outcome> {
     const remote = await this.#modern();
     if (this.#options.era.known !== 'modern') {
       const { verdict, outcome } = await this.#probe(request);
@@ -347,4 +350,9 @@ function isRefused(outcome: Outcome): boolean {
   if (outcome.kind !== 'failed') return false;
   const { status } = outcome.error.details;
   return typeof status === 'number' && status >= 400 && status < 500;
+}
+
+/** Whether a request goes on with one that was answered by `input_required` (MCP 2026-07-28, Multi Round-Trip Requests). */
+function isRetry(params: unknown): boolean {
+  return isObject(params) && ('requestState' in params || 'inputResponses' in params);
 }
