@@ -26,7 +26,7 @@ export class ScriptedSink implements RemoteSink {
     this.lost.push(session);
   }
 
-  whenReady(): void {}
+  whenReady(_resume: () => void): void {}
 }
 
 /** All that a transport needs, toward a remote that runs in this process. */
