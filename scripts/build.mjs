@@ -43,12 +43,12 @@ const { output } = await bundle.write({
       // What all need, whatever is started: the bundler would make a file of each.
       {
         name: 'common',
-        test: /\/src\/(errors|jsonrpc|logger|cli\/create-logger|platform\/(sleep|url-policy))\.ts/,
+        test: /\/src\/(errors|jsonrpc|logger|revisions|bridge\/era\/era-file|cli\/create-logger|platform\/(sleep|url-policy))\.ts/,
       },
       // The rest of the plain start of a bridge, which commands are spared.
       {
         name: 'bridge',
-        test: /\/src\/(cli\/run-bridge|bridge\/(?!link-request|provisional|sign-in-(gate|texts|tool)|stored-server-memory|waiting-requests)[a-z-]+|bridge\/era\/(modern-hook|opening|remote-era|ways)|remote\/(?!http-sse|mcp-headers|modern-http|subscription|tool-headers)[a-z-]+|authorization\/(authorizer|lazy-authorizer)|platform\/(http-client|lifetime|network-errors)|json-edit|json-text|byte-text|large-json|revisions)\.ts/,
+        test: /\/src\/(cli\/run-bridge|bridge\/(?!link-request|provisional|sign-in-(gate|texts|tool)|stored-server-memory|waiting-requests)[a-z-]+|bridge\/era\/(modern-hook|opening|remote-era|ways)|remote\/(?!http-sse|mcp-headers|modern-http|subscription|tool-headers)[a-z-]+|authorization\/(authorizer|lazy-authorizer)|platform\/(http-client|lifetime|network-errors)|json-edit|json-text|byte-text|large-json)\.ts/,
       },
       // The modern protocol, and the two translations.
       {
@@ -75,7 +75,7 @@ const { output } = await bundle.write({
       // What `logout` needs besides, before there is something to revoke.
       {
         name: 'logout',
-        test: /\/src\/(cli\/stored\/logout(-text)?|authorization\/(sign-out|issuer-memory)|credentials\/(import-mcp-remote|mcp-remote-layouts))\.ts/,
+        test: /\/src\/(cli\/stored\/(logout(-text)?|forget-eras)|authorization\/(sign-out|issuer-memory)|credentials\/(import-mcp-remote|mcp-remote-layouts))\.ts/,
       },
       {
         name: 'sign-in',

@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts';
 import type { HttpClient } from '../platform/http-client.ts';
 import type { RemoteTransport, TransportOptions } from '../remote/transport.ts';
 import type { Settings } from '../settings.ts';
-import type { EraMemory } from './era/remote-era.ts';
+import type { EraMemory } from './era/era-file.ts';
 import type { ServerMemory } from './server-memory.ts';
 
 export interface BridgeOptions {

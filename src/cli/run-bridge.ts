@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Authorizer, FixedCredentials } from '../authorization/authorizer.ts';
 import { LazyAuthorizer } from '../authorization/lazy-authorizer.ts';
 import { Bridge, type BridgeOptions } from '../bridge/bridge.ts';
-import { EraFile, type EraMemory } from '../bridge/era/remote-era.ts';
+import { EraFile, type EraMemory } from '../bridge/era/era-file.ts';
 import type { ServerMemory } from '../bridge/server-memory.ts';
 import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';

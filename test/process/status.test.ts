@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { EraFile } from '../../src/bridge/era/remote-era.ts';
+import { EraFile } from '../../src/bridge/era/era-file.ts';
 import { startBridge } from '../support/bridge-process.ts';
 import { beModern } from '../support/fake-modern.ts';
 import { startFakeSseRemote } from '../support/fake-sse-remote.ts';

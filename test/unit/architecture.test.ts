@@ -74,7 +74,7 @@ describe('what is dangerous has its place', () => {
 
   test('files are read and written in few places', () => {
     expect(importersOf(/^node:fs/).sort()).toEqual([
-      'src/bridge/era/remote-era.ts',
+      'src/bridge/era/era-file.ts',
       'src/cli/build-settings.ts',
       'src/cli/clients/config-file.ts',
       'src/cli/clients/world.ts',
@@ -82,6 +82,7 @@ describe('what is dangerous has its place', () => {
       'src/cli/login.ts',
       'src/cli/run-bridge.ts',
       'src/cli/stored/confirm.ts',
+      'src/cli/stored/forget-eras.ts',
       'src/cli/user-headers.ts',
       'src/credentials/dbus.ts',
       'src/credentials/durable-files.ts',

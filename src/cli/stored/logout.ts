@@ -1,7 +1,6 @@
 import { IssuerMemory } from '../../authorization/issuer-memory.ts';
 import { SIGN_IN_GATE } from '../../authorization/sign-in/task.ts';
 import { connectionsIn, type SignedOut, signOut } from '../../authorization/sign-out.ts';
-import { EraFile } from '../../bridge/era/remote-era.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import { connectionId } from '../../credentials/ids.ts';
 import { hasMcpRemoteSignIn } from '../../credentials/import-mcp-remote.ts';
@@ -14,6 +13,7 @@ import type { NetworkSettings, Settings } from '../../settings.ts';
 import { buildSettings } from '../build-settings.ts';
 import { createLogger } from '../create-logger.ts';
 import type { OptionValues } from '../options.ts';
+import { forgetAllEras, forgetEra } from './forget-eras.ts';
 import { openKeptStore } from './kept-store.ts';
 import { connectionName, hostOf, revocationText } from './logout-text.ts';
 
@@ -75,7 +75,7 @@ class Logout {
     const connection = connectionId(url.href, signIn.profile);
     const isStored = connectionsIn(this.#store).includes(connection);
     const isImportable = hasMcpRemoteSignIn(settings, this.#log);
-    new EraFile(this.#folder, url.href, signIn.profile).forget();
+    forgetEra(this.#folder, url.href, signIn.profile);
     if (!isStored && !isImportable) {
       say(`Nothing is stored for ${name}.`);
       return 0;
@@ -103,7 +103,7 @@ class Logout {
     const connections = connectionsIn(store);
     const rest = (['client', 'attempts', 'issuer'] as const).flatMap((kind) => store.list(kind));
     if (connections.length + rest.length === 0) {
-      EraFile.forgetAll(this.#folder);
+      forgetAllEras(this.#folder);
       say('Nothing is stored.');
       return 0;
     }
@@ -119,7 +119,7 @@ class Logout {
         return DECLINED;
       }
     }
-    EraFile.forgetAll(this.#folder);
+    forgetAllEras(this.#folder);
     await this.#unlock();
     const settled = await Promise.allSettled(
       connections.map((connection) =>

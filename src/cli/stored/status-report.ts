@@ -1,5 +1,5 @@
 import { loginCommand } from '../../authorization/sign-in/command.ts';
-import { EraFile } from '../../bridge/era/remote-era.ts';
+import { EraFile } from '../../bridge/era/era-file.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import type { KeyHolderDescription } from '../../credentials/key-texts.ts';
 import { type ConnectionRecord, parseConnectionRecord } from '../../credentials/record.ts';
@@ -9,7 +9,7 @@ import { isObject } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
 import { buildSettings } from '../build-settings.ts';
 import type { OptionValues } from '../options.ts';
-import { describeRemote, type RemoteStatus } from './remote-status.ts';
+import { describeRemote, type RemoteStatus } from './status-remote.ts';
 import { isoTime } from './times.ts';
 
 /** Credentials that can't be renewed are warned of when they end within this time, in milliseconds. */

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { EraFile } from '../../../../src/bridge/era/remote-era.ts';
+import { EraFile } from '../../../../src/bridge/era/era-file.ts';
 import { StoredServerMemory } from '../../../../src/bridge/stored-server-memory.ts';
 import type { Surface } from '../../../../src/cli/stored/output.ts';
 import { readStatus, type StatusReport } from '../../../../src/cli/stored/status-report.ts';

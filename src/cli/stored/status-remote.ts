@@ -1,4 +1,4 @@
-import type { EraVerdict } from '../../bridge/era/remote-era.ts';
+import type { EraVerdict } from '../../bridge/era/era-file.ts';
 import type { RememberedServer } from '../../bridge/server-memory.ts';
 import { displayText } from '../../errors.ts';
 import { isObject } from '../../jsonrpc.ts';

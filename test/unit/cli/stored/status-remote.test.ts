@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { EraVerdict } from '../../../../src/bridge/era/remote-era.ts';
-import { describeRemote } from '../../../../src/cli/stored/remote-status.ts';
+import type { EraVerdict } from '../../../../src/bridge/era/era-file.ts';
+import { describeRemote } from '../../../../src/cli/stored/status-remote.ts';
 
 const initialize = (protocolVersion: unknown): Record<string, unknown> => ({
   protocolVersion,
