@@ -1,5 +1,6 @@
 import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { MessageText } from '../../byte-text.ts';
+import { DrawbridgeError } from '../../errors.ts';
 import { isObject, type JsonRpcMessage, type MessageId } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
 import { sleep } from '../../platform/sleep.ts';
@@ -213,10 +214,19 @@ export class ModernFace implements RemoteSink {
     const remote = await this.#modern();
     if (this.#options.era.known !== 'modern') {
       const { verdict, outcome } = await this.#probe(request);
-      if (verdict.era !== 'legacy' && verdict.era !== 'modern') return outcome;
+      if (verdict.era !== 'legacy' && verdict.era !== 'modern')
+        return outcome.kind === 'done' ? this.#withoutCommonRevision() : outcome;
       this.#settle(verdict.era === 'legacy' ? await this.#legacy() : remote, verdict.era);
     }
     return this.#sendTo(this.#remote ?? remote, request);
+  }
+
+  #withoutCommonRevision(): Outcome {
+    const error = new DrawbridgeError(
+      'other-era',
+      `${this.#options.host} speaks no revision of the protocol that the bridge knows.`,
+    );
+    return { kind: 'failed', error, mayHaveRun: false };
   }
 
   /** Keeps a subscription, also while nobody is signed in. */
