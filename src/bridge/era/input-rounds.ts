@@ -11,6 +11,9 @@ import type { ClientSelf } from './legacy-client-meta.ts';
 const ROUND_LIMIT = 10 * 60_000;
 /** How often the request that waits is said to be alive, in milliseconds. */
 export const PULSE = 20_000;
+/** So many questions may one answer of a server's hold, and so many may the client have before it in all. */
+const MAX_IN_ROUND = 64;
+const MAX_OPEN = 256;
 
 /** A question to the client, made from an entry of `inputRequests`. */
 interface Question {
@@ -44,6 +47,11 @@ export class ClientInputs {
   constructor(sink: RemoteSink, newId: () => string) {
     this.#sink = sink;
     this.#newId = newId;
+  }
+
+  /** How many more the client may be asked. */
+  get room(): number {
+    return MAX_OPEN - this.#open.size;
   }
 
   /** Takes what the client answers. @returns false where nothing like it is asked */
@@ -85,6 +93,8 @@ export class ClientInputs {
 export function questionsIn(json: string, self: ClientSelf): Question[] {
   const given: unknown = JSON.parse(json);
   if (!isObject(given)) throw invalid('its questions are no object');
+  if (Object.keys(given).length > MAX_IN_ROUND)
+    throw invalid(`it asks for more than ${MAX_IN_ROUND} things at once`);
   const spans = new Map(members(json, json.indexOf('{')).map((member) => [member.key, member]));
   return Object.entries(given).map(([key, entry]): Question => {
     const method = isObject(entry) ? entry.method : undefined;
@@ -131,6 +141,8 @@ export class InputRound {
    * @returns undefined where it was ended by `stop`
    */
   async run(onPulse: () => void): Promise<RoundEnd | undefined> {
+    if (this.#questions.length > this.#inputs.room)
+      return { kind: 'refused', why: 'Too many questions of the server wait for the client.' };
     const ended = new Promise<RoundEnd | undefined>((resolve) => {
       this.#end = resolve;
     });
