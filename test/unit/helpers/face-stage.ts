@@ -82,7 +82,6 @@ export function faceStage({ era = 'auto', verdict, authorizer, remembered }: Fac
   const memory: EraMemory = {
     read: () => verdict && { era: verdict, at: Date.now() },
     write: (given) => void found.push(given.era),
-    forget: () => {},
   };
   const pending = new PendingRequests();
   const written: Message[] = [];
