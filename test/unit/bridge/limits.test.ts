@@ -40,3 +40,21 @@ describe('limitsFor [L-23, L-24]', () => {
       expect(limitsFor(method, 7 * SECOND)).toMatchObject({ answer: 7 * SECOND, stream: 7 * SECOND });
   });
 });
+
+describe('limits of the modern methods', () => {
+  test.each(['server/discover', 'tasks/get', 'tasks/update', 'tasks/cancel'])(
+    '%s answers in a minute or not at all',
+    (method) => {
+      expect(limitsFor(method, undefined)).toEqual({ answer: MINUTE, stream: MINUTE, total: HOUR });
+    },
+  );
+
+  test('a subscription is acknowledged soon, and then stays for as long as the client likes [M-65]', () => {
+    for (const given of [undefined, 7 * SECOND])
+      expect(limitsFor('subscriptions/listen', given)).toEqual({
+        answer: given ?? MINUTE,
+        stream: Number.POSITIVE_INFINITY,
+        total: Number.POSITIVE_INFINITY,
+      });
+  });
+});

@@ -6,6 +6,7 @@ import {
   PendingRequests,
 } from '../../../src/bridge/pending-requests.ts';
 import { DrawbridgeError } from '../../../src/errors.ts';
+import { askModern } from '../helpers/modern-stage.ts';
 import { ask, resultAnswer } from '../helpers/pending.ts';
 
 const timeout = new DrawbridgeError('timeout', 'Too late.');
@@ -196,5 +197,39 @@ describe('the requests in flight', () => {
     for (let n = 0; n < 1024; n++) add(`t${n}`);
     expect(pending.hasProgressToken('first')).toBe(false);
     expect(pending.hasProgressToken('t1023')).toBe(true);
+  });
+});
+
+describe('a request of a modern client', () => {
+  const revision = 'io.modelcontextprotocol/protocolVersion';
+
+  test.each([
+    [{ _meta: { [revision]: '2026-07-28' } }, true],
+    [{ _meta: { [revision]: '2099-01-01' } }, true],
+    [{ _meta: { [revision]: null } }, true],
+    [{ _meta: {} }, false],
+    [{ _meta: null }, false],
+    [{ _meta: [revision] }, false],
+    [{ [revision]: '2026-07-28' }, false],
+    [[], false],
+    [undefined, false],
+  ])('is told by what it says itself: %j [B-01, B-08]', (params, expected) => {
+    expect(ask('tools/list', { params }).request.isModern).toBe(expected);
+  });
+
+  test('stays open only where it is a subscription, and modern [M-64]', () => {
+    expect(askModern('subscriptions/listen').request.isLasting).toBe(true);
+    expect(askModern('tools/call').request.isLasting).toBe(false);
+    expect(ask('subscriptions/listen', { params: {} }).request.isLasting).toBe(false);
+  });
+
+  test('that is dropped gets no answer, and its exchange ends [M-42, M-44]', () => {
+    const { request, answers } = askModern('tools/call');
+    request.abort = vi.fn(() => expect(request.settled).toBe(true));
+    request.drop(timeout);
+    request.answer(resultAnswer(1, {}));
+    expect(answers).toEqual([undefined]);
+    expect(request.abort).toHaveBeenCalledExactlyOnceWith(timeout);
+    askModern('tools/call').request.drop(timeout); // nothing is under way
   });
 });
