@@ -55,7 +55,7 @@ const { output } = await bundle.write({
         name: 'modern',
         test: /\/src\/(remote\/(mcp-headers|modern-http|subscription|tool-headers)|bridge\/era\/(modern-(face|answers)|detect))\.ts/,
       },
-      { name: 'legacy-client', test: /\/src\/bridge\/era\/(legacy-client|input-rounds)/ },
+      { name: 'legacy-client', test: /\/src\/bridge\/era\/(legacy-client|input-rounds|second-look)/ },
       { name: 'modern-client', test: /\/src\/bridge\/era\/(modern-client|parking|legacy-engine)/ },
       // What writes into the configurations of clients, but for the declaration of its commands.
       {

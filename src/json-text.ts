@@ -88,11 +88,16 @@ export function members(text: string, objectStart: number): (Span & { key: strin
     const keyEnd = skipString(text, at);
     const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
     const end = skipValue(text, start);
-    found.push({ key: JSON.parse(text.slice(keyStart, keyEnd)) as string, keyStart, start, end });
+    found.push({ key: keyAt(text, keyStart, keyEnd), keyStart, start, end });
     at = skipSpace(text, end);
     if (text[at] === ',') at = skipSpace(text, at + 1);
   }
   return found;
+}
+
+function keyAt(text: string, start: number, end: number): string {
+  const raw = text.slice(start + 1, end - 1);
+  return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
 }
 
 /** @returns the place of the first character from `at` on that is no white space */

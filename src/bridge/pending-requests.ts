@@ -34,9 +34,7 @@ export class PendingRequest implements OutgoingRequest {
   abort: ((error: DrawbridgeError) => void) | undefined;
   sessionId: string | undefined;
   modernHeaders: Headers | undefined;
-  mayAskUser: boolean | undefined;
   acknowledged = false;
-  challengedAt: number | undefined;
   /** When it came, on the clock of `performance.now()`. */
   readonly since = performance.now();
   /** When it is given up, on the clock of `performance.now()`. */
@@ -45,6 +43,9 @@ export class PendingRequest implements OutgoingRequest {
   readonly #latest: number;
   readonly #onAnswer: (answer: Answer | undefined) => void;
   #onSettled: (() => void) | undefined;
+  #challengedAt: number | undefined;
+  #mayAskUser: boolean | undefined;
+  #companions: (() => readonly OutgoingRequest[]) | undefined;
 
   /**
    * @param timeout `--request-timeout` in milliseconds; undefined: the defaults for the method
@@ -68,13 +69,40 @@ export class PendingRequest implements OutgoingRequest {
     this.#latest = this.since + this.#limits.total;
   }
 
+  /** Lets others share its fate, which wait for it: its signs of life are theirs, and so is the asking of the user. */
+  accompany(companions: () => readonly OutgoingRequest[]): void {
+    this.#companions = companions;
+  }
+
+  get challengedAt(): number | undefined {
+    return this.#challengedAt;
+  }
+
+  set challengedAt(at: number | undefined) {
+    this.#challengedAt = at;
+    for (const one of this.#companions?.() ?? []) one.challengedAt = at;
+  }
+
+  /** One of those that wait for it may be what the user must not be asked for. */
+  get mayAskUser(): boolean | undefined {
+    const companions = this.#companions?.() ?? [];
+    if (companions.length === 0) return this.#mayAskUser;
+    return companions.some(({ mayAskUser }) => mayAskUser !== false);
+  }
+
+  set mayAskUser(may: boolean | undefined) {
+    this.#mayAskUser = may;
+  }
+
   alive(phase: 'body' | 'stream'): void {
     const limit = phase === 'stream' ? this.#limits.stream : this.#limits.answer;
     this.deadline = Math.min(performance.now() + limit, this.#latest);
+    for (const one of this.#companions?.() ?? []) one.alive(phase);
   }
 
   postpone(milliseconds: number): void {
     this.deadline += milliseconds;
+    for (const one of this.#companions?.() ?? []) one.postpone(milliseconds);
   }
 
   answer(answer: Answer): void {

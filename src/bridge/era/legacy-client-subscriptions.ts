@@ -231,7 +231,8 @@ export class ClientSubscriptions {
       if (honoured[flag] === true) this.#tell(notification, undefined);
     }
     const uris = honoured.resourceSubscriptions;
-    for (const uri of Array.isArray(uris) ? uris : []) this.#tell('notifications/resources/updated', { uri });
+    const own = Array.isArray(uris) ? uris.filter((uri) => this.#uris.has(uri)) : [];
+    for (const uri of own) this.#tell('notifications/resources/updated', { uri });
   }
 
   #tell(method: string, params: Record<string, unknown> | undefined): void {

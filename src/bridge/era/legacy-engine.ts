@@ -261,7 +261,7 @@ export class LegacyEngine implements RemoteSink {
     if (isOpening) {
       this.#opening = request;
       this.#refusal = undefined;
-      accompany(request, () => this.#waiting);
+      request.accompany(() => [...this.#waiting]);
     }
     try {
       const outcome = await this.#forwarder.sendOwn(request);
@@ -299,41 +299,4 @@ export class LegacyEngine implements RemoteSink {
 /** How sending ended that failed by an error: one that the user's credentials are the reason of stays that. */
 export function outcomeOf(error: DrawbridgeError, mayHaveRun: boolean): Exclude<Outcome, { kind: 'done' }> {
   return error.exitCode === 4 ? { kind: 'challenged', error } : { kind: 'failed', error, mayHaveRun };
-}
-
-/**
- * Lets the requests that wait for `request` share its fate: its signs of life are theirs, and so is the asking of the
- * user, which one of them may forbid.
- */
-export function accompany(request: PendingRequest, waiting: () => Iterable<OutgoingRequest>): void {
-  let challengedAt: number | undefined;
-  const { alive, postpone } = request;
-  // Fields of the class can't be overridden by accessors in another.
-  Object.defineProperties(request, {
-    mayAskUser: {
-      get: () => {
-        const all = [...waiting()];
-        return all.length === 0 || all.some(({ mayAskUser }) => mayAskUser !== false);
-      },
-    },
-    challengedAt: {
-      get: () => challengedAt,
-      set: (at: number | undefined) => {
-        challengedAt = at;
-        for (const one of waiting()) one.challengedAt = at;
-      },
-    },
-    alive: {
-      value: (phase: 'body' | 'stream') => {
-        alive.call(request, phase);
-        for (const one of waiting()) one.alive(phase);
-      },
-    },
-    postpone: {
-      value: (milliseconds: number) => {
-        postpone.call(request, milliseconds);
-        for (const one of waiting()) one.postpone(milliseconds);
-      },
-    },
-  });
 }

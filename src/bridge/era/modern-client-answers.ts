@@ -24,8 +24,8 @@ export interface ModernAnswer {
 
 /** What every result may need to know of the server. */
 export interface ServerFacts {
-  /** JSON of its `serverInfo`; undefined where it gave none. */
-  serverInfo: string | undefined;
+  /** Its `serverInfo`, as JSON and parsed; undefined where it gave none. */
+  serverInfo: { json: string; value: unknown } | undefined;
   /** Whether it runs tools as tasks. */
   hasToolTasks: boolean;
 }
@@ -34,8 +34,9 @@ export interface ServerFacts {
 export function factsOf(welcome: string): ServerFacts {
   const info = findMember(welcome, 'result', 'serverInfo');
   const tasks = findMember(welcome, 'result', 'capabilities', 'tasks', 'requests', 'tools', 'call');
+  const json = info && welcome[info.start] === '{' ? welcome.slice(info.start, info.end) : undefined;
   return {
-    serverInfo: info && welcome[info.start] === '{' ? welcome.slice(info.start, info.end) : undefined,
+    serverInfo: json === undefined ? undefined : { json, value: JSON.parse(json) },
     hasToolTasks: tasks !== undefined,
   };
 }
@@ -104,12 +105,19 @@ function completed(
     ...(methodRow(method).isCacheable && cacheFields),
     ...(isCall && { content: [] }),
   };
+  const own = serverInfo && { [metaKeys.serverInfo]: serverInfo.value };
+  const whole = { ...result, ...fields, ...(own && { _meta: { ...metaOf(result), ...own } }) };
+  // Mostly nothing of it is there yet, and one insertion does.
+  if (!(own && '_meta' in result) && !Object.keys(fields).some((key) => key in result)) {
+    const members = JSON.stringify(fields).slice(1, -1);
+    const meta = serverInfo ? `,"_meta":{"${metaKeys.serverInfo}":${serverInfo.json}}` : '';
+    const rest = Object.keys(result).length === 0 ? '' : ',';
+    return { json: `{${members}${meta}${rest}${json.slice(json.indexOf('{') + 1)}`, result: whole };
+  }
   let text = json;
   for (const [key, value] of Object.entries(fields)) text = setMember(text, [key], JSON.stringify(value));
-  if (serverInfo !== undefined) text = setMember(text, ['_meta', metaKeys.serverInfo], serverInfo);
-  const meta = { ...metaOf(result), [metaKeys.serverInfo]: JSON.parse(serverInfo ?? 'null') };
-  const added = serverInfo === undefined ? {} : { _meta: meta };
-  return { json: text, result: { ...result, ...fields, ...added } };
+  if (serverInfo) text = setMember(text, ['_meta', metaKeys.serverInfo], serverInfo.json);
+  return { json: text, result: whole };
 }
 
 interface Fixed {
@@ -212,7 +220,7 @@ export function inputRequiredAnswer(
   { serverInfo }: ServerFacts,
 ): ModernAnswer {
   const entries = [...requests].map(([key, json]) => `${JSON.stringify(key)}:${json}`);
-  const meta = serverInfo === undefined ? '' : `,"_meta":{"${metaKeys.serverInfo}":${serverInfo}}`;
+  const meta = serverInfo === undefined ? '' : `,"_meta":{"${metaKeys.serverInfo}":${serverInfo.json}}`;
   const json = `{"resultType":"input_required","inputRequests":{${entries.join(',')}},"requestState":${JSON.stringify(state)}${meta}}`;
   return answerWith(id, { json, result: JSON.parse(json) });
 }

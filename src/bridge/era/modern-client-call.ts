@@ -9,7 +9,7 @@ import { metaKeys, metaOf } from '../../revisions.ts';
 import { cancelled } from '../message-text.ts';
 import { type Answer, PendingRequest } from '../pending-requests.ts';
 import { refusals } from '../refusals.ts';
-import { accompany, type LegacyEngine, outcomeOf } from './legacy-engine.ts';
+import { type LegacyEngine, outcomeOf } from './legacy-engine.ts';
 import {
   inputRequiredAnswer,
   type ModernAnswer,
@@ -248,14 +248,14 @@ export class Call implements Parkable {
     this.#awaitsPages = false;
     if (asTask) this.#task = { id: undefined };
     const id = this.#host.newId();
-    this.#sendUpstream(id, this.#method, legacyRequest(this.#body, this.#method, id, asTask));
+    this.#sendUpstream(id, this.#method, legacyRequest(this.#body, this.#method, this.#params, id, asTask));
   }
 
   #sendUpstream(id: string, method: string, body: string): void {
     const upstream: PendingRequest = new PendingRequest({ id, method, body }, undefined, (answer) => {
       if (answer) this.#answered(upstream, answer);
     });
-    accompany(upstream, () => (this.#bearer ? [this.#bearer.request] : []));
+    upstream.accompany(() => (this.#bearer ? [this.#bearer.request] : []));
     this.#upstream = upstream;
     this.#ids.push(id);
     this.#host.track(id, this);

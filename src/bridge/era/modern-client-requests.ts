@@ -39,17 +39,24 @@ export function initializeFor(params: unknown): string {
 }
 
 /**
+ * @param body the client's request, JSON; `params` are its parameters, parsed
  * @param id under which the server is to answer; it serves as progress token too (B-86, B-87)
  * @param asTask whether the server is to run the tool as a task
  */
-export function legacyRequest(body: string, method: string, id: string, asTask: boolean): string {
-  const json = JSON.stringify(id);
+export function legacyRequest(
+  body: string,
+  method: string,
+  params: unknown,
+  id: string,
+  asTask: boolean,
+): string {
   let text = withoutModernMeta(withId(body, id));
-  if (findMember(text, 'params', '_meta', 'progressToken'))
-    text = setMember(text, ['params', '_meta', 'progressToken'], json);
+  if ('progressToken' in metaOf(params))
+    text = setMember(text, ['params', '_meta', 'progressToken'], JSON.stringify(id));
   if (asTask) return setMember(text, ['params', 'task'], '{}');
   // The modern era has no such parameter, and the legacy one would answer with a task in place of the result.
-  return method === 'tools/call' ? removeMembers(text, ['params'], (key) => key === 'task') : text;
+  const isStray = method === 'tools/call' && isObject(params) && 'task' in params;
+  return isStray ? removeMembers(text, ['params'], (key) => key === 'task') : text;
 }
 
 /** A request or notification without what the modern era has put into its `_meta`. */

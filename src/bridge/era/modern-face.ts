@@ -154,13 +154,24 @@ export class ModernFace implements RemoteSink {
     // What comes right behind a discovery need not find out the same.
     if (!this.#remote && request.method !== 'server/discover') await this.#discovering;
     if (request.settled) return { kind: 'done' };
-    if (this.#remote) return this.#through(this.#remote, request);
+    if (this.#remote) return this.#asFound(this.#remote, request);
     const opened = this.#open(request);
     if (request.method !== 'server/discover') return opened;
     this.#discovering = opened;
     return opened.finally(() => {
       this.#discovering = undefined;
     });
+  }
+
+  /** Sends a request in the form that the server took so far, or takes now: it may have been replaced by another. */
+  async #asFound(remote: ModernRemote, request: PendingRequest): Promise<Outcome> {
+    const outcome = await this.#through(remote, request);
+    if (this.#options.era.isPinned || request.settled) return outcome;
+    if (remote !== this.#http) return saysModern(outcome) ? this.#asModern(request) : outcome;
+    const isOdd = isRefused(outcome) && !request.acknowledged && !isRetry(request.params);
+    if (!isOdd || isModernRefusal(outcome)) return outcome;
+    const { verdict } = await this.#probe(request);
+    return verdict.era === 'legacy' && !request.settled ? this.#asLegacy(request) : outcome;
   }
 
   async #through(remote: ModernRemote, request: PendingRequest): Promise<Outcome> {
@@ -353,6 +364,12 @@ export class ModernFace implements RemoteSink {
 /** Whether a server has refused in a way that only one of the modern era does. */
 function saysModern(outcome: Outcome): boolean {
   return outcome.kind === 'failed' && isModernError(outcome.answer);
+}
+
+/** Whether a refusal is one as modern servers make them: its code is the protocol's or JSON-RPC's own (M-31, M-37). */
+function isModernRefusal(outcome: Outcome): boolean {
+  const code = outcome.kind === 'failed' ? outcome.answer?.code : undefined;
+  return code !== undefined && (isModernCode(code) || code < -32099 || code > -32000);
 }
 
 /** Whether the server has said no to the request itself, by a status that is no trouble of the moment. */

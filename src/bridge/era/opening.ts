@@ -1,27 +1,16 @@
-import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
-import { findMember } from '../../json-text.ts';
-import { isObject, type JsonRpcResponse } from '../../jsonrpc.ts';
-import type { Logger } from '../../logger.ts';
+import { isObject } from '../../jsonrpc.ts';
 import { Leg } from '../../remote/leg.ts';
 import type { Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
 import { isModernRevision } from '../../revisions.ts';
-import { PendingRequest } from '../pending-requests.ts';
-import { refusals } from '../refusals.ts';
-import type { RemoteEnd } from '../remote-end.ts';
-import type { RemoteEra } from './remote-era.ts';
+import type { PendingRequest } from '../pending-requests.ts';
+import type { SecondLookOptions } from './second-look.ts';
 
-export interface OpeningOptions {
-  end: RemoteEnd;
+export interface OpeningOptions extends SecondLookOptions {
   sink: RemoteSink;
-  era: RemoteEra;
-  newId: () => string;
-  /** The conversation goes on in the modern form. */
-  onTaken: () => void;
-  log: Logger;
 }
 
-/** So long requests wait for a server to show whether it is modern as well, in milliseconds. */
-const SECOND_LOOK = 3_000;
+/** Most servers are looked at once. */
+const secondLook = () => import('./second-look.ts');
 
 type Send = (request: OutgoingRequest) => Promise<Outcome>;
 
@@ -66,8 +55,9 @@ export class Opening {
     const outcome = await Promise.race([send(leg), leg.answered.then((): Outcome => ({ kind: 'done' }))]);
     if (!leg.answer) return outcome;
     const { text, message } = leg.answer;
-    if (message.error !== undefined) return refusalOf(text.toString(), message);
-    if (isObject(message.result) && isModernRevision(message.result.protocolVersion)) return misfit();
+    if (message.error !== undefined) return (await secondLook()).refusalOf(text.toString(), message);
+    if (isObject(message.result) && isModernRevision(message.result.protocolVersion))
+      return (await secondLook()).misfit();
     request.sessionId = leg.sessionId;
     sink.receive(text, message, request);
     if (request.sessionId !== undefined || era.known !== undefined) era.found('legacy', 'http');
@@ -86,34 +76,9 @@ export class Opening {
     if (end.transport.name === 'sse') era.found('legacy', 'sse');
   }
 
-  /**
-   * A server that keeps no session can neither ask the client anything nor tell it of changes. If it is modern as well,
-   * it can: the official SDK's server is so by default (checklist B-09).
-   */
   async #lookAgain(request: PendingRequest, result: unknown): Promise<void> {
-    const { end, era, newId, onTaken, log } = this.#options;
-    const method = 'server/discover';
-    const asking = new PendingRequest({ id: newId(), method, body: '' }, undefined, () => {});
-    asking.mayAskUser = false;
-    const timer = setTimeout(() => asking.drop(refusals.shuttingDown()), SECOND_LOOK);
-    try {
-      const translation = await end.translation();
-      const refusal = await translation?.takeOver(request.body.toString(), result, asking);
-      if (asking.settled || !translation) return;
-      if (!refusal) {
-        log.info('the server is modern as well, going on in that form');
-        const { session } = end.transport;
-        await end.goModern();
-        translation.useSession(session);
-        era.found('modern');
-        onTaken();
-      } else if (refusal.kind === 'failed' && refusal.error.reason === 'other-era')
-        era.found('legacy', 'http');
-    } catch (error) {
-      log.info('second look at the server failed', { reason: asDrawbridgeError(error).reason });
-    } finally {
-      clearTimeout(timer);
-    }
+    const { lookAgain } = await secondLook();
+    await lookAgain(this.#options, request, result);
   }
 
   /** Tries the other era where a server has refused a legacy opening in so many words. @returns undefined: in vain */
@@ -131,30 +96,4 @@ export class Opening {
     goBack();
     return second.kind === 'challenged' ? second : undefined;
   }
-}
-
-function refusalOf(text: string, { error }: JsonRpcResponse): Outcome {
-  const span = findMember(text, 'error');
-  const code = isObject(error) && typeof error.code === 'number' ? error.code : 0;
-  return {
-    kind: 'failed',
-    error: new DrawbridgeError('invalid-answer', 'The server refused to open a session.'),
-    mayHaveRun: false,
-    answer: span && { text: text.slice(span.start, span.end), code },
-  };
-}
-
-/** A server that agrees on a revision which has no `initialize` is modern, whatever else it says. */
-function misfit(): Outcome {
-  const error = new DrawbridgeError(
-    'other-era',
-    'The server answers initialize with a revision that has none.',
-  );
-  const { code, message } = error.toJsonRpcError();
-  return {
-    kind: 'failed',
-    error,
-    mayHaveRun: false,
-    answer: { text: JSON.stringify({ code, message }), code },
-  };
 }

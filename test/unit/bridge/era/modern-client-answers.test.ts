@@ -29,7 +29,7 @@ test('a request keeps all but its id, its token and the modern keys [B-86] [B-87
         Object.entries(_meta).filter(([key]) => !Object.keys(modernMeta()).includes(key)),
       );
       const expected = { ...kept, ...('progressToken' in kept && { progressToken: 'own' }) };
-      expect(JSON.parse(legacyRequest(body, 'x/y', 'own', false))).toEqual({
+      expect(JSON.parse(legacyRequest(body, 'x/y', JSON.parse(body).params, 'own', false))).toEqual({
         jsonrpc: '2.0',
         id: 'own',
         method: 'x/y',
