@@ -26,6 +26,7 @@ export interface HarnessOptions {
   client?: BridgeOptions['client'];
   /** What the server says in answer to `initialize`. */
   welcome?: object;
+  era?: Settings['era'];
 }
 
 /** A bridge between a client and a remote that are both played by the test. */
@@ -38,6 +39,7 @@ export function startBridge({
   createTransport,
   client = { target: 'https://a.test/mcp' } as BridgeOptions['client'],
   welcome = contract,
+  era = 'auto',
 }: HarnessOptions = {}) {
   const input = new PassThrough();
   const lines: string[] = [];
@@ -61,7 +63,7 @@ export function startBridge({
       maxMessageBytes: 1024 * 1024,
       network: { requestTimeout },
       transport: 'http',
-      era: 'auto',
+      era,
       url: new URL('https://a.test/mcp'),
       headers: {},
     } as unknown as Settings,
