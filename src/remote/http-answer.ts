@@ -50,6 +50,14 @@ export function isSessionExpired({ status, rpcError }: ErrorResponse): boolean {
   return status === 400 && rpcError !== undefined && LOST_SESSION.test(rpcError.message);
 }
 
+/**
+ * Whether a server that has agreed on a legacy session refuses a message in it as only a modern one does: it was
+ * replaced, and the next `initialize` finds out by what.
+ */
+export function isOfOtherEra({ status, rpcError }: ErrorResponse): boolean {
+  return status === 400 && (rpcError?.code === -32020 || rpcError?.code === -32022);
+}
+
 /** Codes by which a server of the revision 2026-07-28 or later makes itself known in a refusal. */
 export function isModernError(answer: ErrorAnswer | undefined): boolean {
   return answer !== undefined && isModernCode(answer.code);

@@ -6,6 +6,7 @@ import { readStart } from './body.ts';
 import {
   type ErrorResponse,
   headerDetails,
+  isOfOtherEra,
   isSessionExpired,
   parseErrorResponse,
   statusError,
@@ -58,7 +59,7 @@ export async function outcomeOfRefusal(
     const final = await (request ? unlessSettled(request, answer) : answer());
     return final ? { kind: 'challenged', error: final } : { kind: 'reauthorized', error };
   }
-  if (session?.id !== undefined && isSessionExpired(refusal))
+  if (session && (isOfOtherEra(refusal) || (session.id !== undefined && isSessionExpired(refusal))))
     return { kind: 'session-expired', session, error };
   if (status === 429 || status === 503) {
     return { kind: 'busy', retryAfter: error.details.retryAfter as number | undefined, error };
