@@ -219,3 +219,34 @@ describe('the listening stream', () => {
     expect(remote.of('GET')).toHaveLength(1);
   });
 });
+
+describe('messages of the two eras on one transport', () => {
+  test('a modern one is sent in no session, a legacy one has none of the modern headers [M-11, M-12]', async () => {
+    const remote = await startFakeRemote();
+    const { transport, send } = await connect(remote);
+    transport.useSession(session);
+    const modern = ask('tools/list');
+    modern.request.modernHeaders = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/list' };
+    await send(modern);
+    await send(ask('tools/list'));
+    const [first, second] = remote.requests.map(({ headers }) => headers);
+    expect(first).toMatchObject({ 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' });
+    expect(first).not.toHaveProperty('mcp-session-id');
+    expect(second).toMatchObject({ 'mcp-protocol-version': '2025-11-25', 'mcp-session-id': 'session-1' });
+    expect(second).not.toHaveProperty('mcp-method');
+  });
+
+  test('the stream of a modern one is not resumed, whatever ids its events have [M-11, M-39]', async () => {
+    const remote = await startFakeRemote();
+    remote.on('tools/call', (exchange) => exchange.sse().send('', { id: '1', retry: 500 }).end());
+    const { send } = await connect(remote);
+    const modern = ask('tools/call');
+    modern.request.modernHeaders = {};
+    expect(await send(modern)).toMatchObject({
+      kind: 'failed',
+      mayHaveRun: true,
+      error: { reason: 'stream-lost' },
+    });
+    expect(remote.of('GET')).toEqual([]);
+  });
+});
