@@ -9,6 +9,7 @@ import {
   legacyClient,
   modernClient,
   modernRemote,
+  refusesModern,
 } from '../support/era-hostile.ts';
 import { textResult } from '../support/fake-answers.ts';
 import type { Exchange } from '../support/fake-exchange.ts';
@@ -287,12 +288,4 @@ function inModernForm(handler: Handler): Handler {
     const isModern = exchange.request.headers['mcp-protocol-version'] === '2026-07-28';
     return isModern ? handler(exchange) : refuseRevision(exchange);
   };
-}
-
-/** As a legacy server of the official SDK does. */
-function refusesModern(exchange: Exchange): boolean {
-  if (exchange.request.headers['mcp-protocol-version'] !== '2026-07-28') return false;
-  const error = { code: -32000, message: 'Bad Request: Unsupported protocol version' };
-  exchange.json(400, { jsonrpc: '2.0', id: null, error });
-  return true;
 }

@@ -1,7 +1,14 @@
 import { expect } from 'vitest';
 import { type BridgeOptions, type BridgeProcess, startBridge } from './bridge-process.ts';
+import type { Exchange } from './fake-exchange.ts';
 import { beModern } from './fake-modern.ts';
-import { type FakeRemote, type FakeRemoteOptions, type Handler, startFakeRemote } from './fake-remote.ts';
+import {
+  type FakeRemote,
+  type FakeRemoteOptions,
+  type Handler,
+  type RecordedRequest,
+  startFakeRemote,
+} from './fake-remote.ts';
 import type { Message } from './json-rpc.ts';
 import { modernParams } from './modern-params.ts';
 
@@ -26,9 +33,22 @@ export async function legacyClient(remote: FakeRemote, capabilities: object = ab
   return bridge;
 }
 
+/** Refuses messages in the modern form as a legacy server of the official SDK does. */
+export function refusesModern(exchange: Exchange): boolean {
+  if (exchange.request.headers['mcp-protocol-version'] !== '2026-07-28') return false;
+  const error = { code: -32000, message: 'Bad Request: Unsupported protocol version' };
+  exchange.json(400, { jsonrpc: '2.0', id: null, error });
+  return true;
+}
+
 /** A legacy remote whose tools are called so; its session id must show nowhere. */
 export async function legacyRemote(call: Handler, options: FakeRemoteOptions = {}): Promise<FakeRemote> {
-  return (await startFakeRemote({ session: true, ...options })).on('tools/call', call);
+  return (await startFakeRemote({ session: true, gate: refusesModern, ...options })).on('tools/call', call);
+}
+
+/** The calls that a legacy server has taken: what was refused by its form has not run. */
+export function taken(remote: FakeRemote, method = 'tools/call'): RecordedRequest[] {
+  return remote.of(method).filter(({ headers }) => headers['mcp-method'] === undefined);
 }
 
 /** The bridge of a modern client, which may have no word of the session on its output. */

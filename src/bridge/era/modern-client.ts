@@ -1,5 +1,8 @@
 import { DrawbridgeError } from '../../errors.ts';
+import { setMember } from '../../json-edit.ts';
+import { findMember } from '../../json-text.ts';
 import { isObject } from '../../jsonrpc.ts';
+import { isModernCode } from '../../remote/http-answer.ts';
 import {
   isRequest,
   type ModernRemote,
@@ -13,7 +16,7 @@ import type { EngineOptions } from './legacy-engine.ts';
 import type { Call } from './modern-client-call.ts';
 import { legacyCapabilities } from './modern-client-requests.ts';
 import { TranslatedSession } from './modern-client-session.ts';
-import { methodRow, staleClientNotifications } from './modern-client-tables.ts';
+import { methodRow, modernErrorCode, staleClientNotifications } from './modern-client-tables.ts';
 import { bindingOf, canonical, Parking } from './parking.ts';
 
 export interface ModernClientOptions extends EngineOptions {
@@ -23,6 +26,7 @@ export interface ModernClientOptions extends EngineOptions {
 
 /** So many sessions at most, each for another set of capabilities; what is beyond shares the first (B-58). */
 const MAX_SESSIONS = 4;
+const INTERNAL_ERROR = -32603;
 
 /**
  * Speaks to a legacy server in the name of a client of the revision 2026-07-28: that says with each request who it is
@@ -52,7 +56,7 @@ export class ModernClientTranslation implements ModernRemote {
     // No conversation hangs on the terms of a session: what has not run yet goes on under new ones.
     const isOver = ![...this.#sessions.values()].includes(session);
     const canGoOn = !message.settled && !message.acknowledged && neverRan(outcome);
-    return isOver && canGoOn ? this.#sessionFor(params).serve(message) : outcome;
+    return withModernCode(isOver && canGoOn ? await this.#sessionFor(params).serve(message) : outcome);
   }
 
   signedIn(): void {
@@ -102,6 +106,18 @@ export class ModernClientTranslation implements ModernRemote {
 
 function neverRan(outcome: Outcome): boolean {
   return outcome.kind === 'failed' && outcome.error.reason === 'session-lost' && !outcome.mayHaveRun;
+}
+
+/** What the server said against a session, under a code that a modern client may see (M-35); the era's own stay (B-14). */
+function withModernCode(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'failed' || !outcome.answer || isModernCode(outcome.answer.code)) return outcome;
+  const { answer } = outcome;
+  const code = Number.isInteger(answer.code) ? modernErrorCode(answer.code) : INTERNAL_ERROR;
+  if (code === answer.code) return outcome;
+  const original = findMember(answer.text, 'code');
+  const json = original ? answer.text.slice(original.start, original.end) : 'null';
+  const text = setMember(answer.text, ['data', 'originalCode'], json);
+  return { ...outcome, answer: { text: setMember(text, ['code'], String(code)), code } };
 }
 
 function failed(reason: 'unknown-method' | 'invalid-params', message: string): Outcome {
