@@ -41,7 +41,9 @@ export class ModernHook {
 
   /** Sends a notification on. */
   notify(body: MessageText, method: string): void {
-    void this.#face?.notify(body, method);
+    this.#face?.notify(body, method).catch((error: unknown) => {
+      this.#options.log.warn('message not delivered', { method, reason: asDrawbridgeError(error).reason });
+    });
   }
 
   /** An answer of the bridge's own as a modern client expects it. */

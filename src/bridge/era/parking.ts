@@ -75,15 +75,32 @@ export function bindingOf(method: string, params: unknown): string {
   return `${method} ${canonical(own)}`;
 }
 
-/** The same text for values that differ in the order of their keys only. */
+/**
+ * The same text for values that differ in the order of their keys only, and for no others. Without recursion: values
+ * may be nested deeper than calls can be.
+ */
 export function canonical(value: unknown): string {
-  return JSON.stringify(ordered(value)) ?? '';
-}
-
-function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(ordered);
-  if (!isObject(value)) return value;
-  // Pairs, since a key such as "__proto__" is none to assign.
-  const keys = Object.keys(value).sort();
-  return { pairs: keys.map((key) => [key, ordered(value[key])]) };
+  const written: string[] = [];
+  /** What is still to be written, the next one last. */
+  const open: ({ text: string } | { value: unknown })[] = [{ value }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    if ('text' in next) {
+      written.push(next.text);
+      continue;
+    }
+    const { value: part } = next;
+    const isList = Array.isArray(part);
+    if (!isList && !isObject(part)) {
+      written.push(JSON.stringify(part) ?? '');
+      continue;
+    }
+    const keys = isList ? [...part.keys()] : Object.keys(part).sort();
+    written.push(isList ? '[' : '{');
+    open.push({ text: isList ? ']' : '}' });
+    for (const key of keys.reverse()) {
+      const member = (part as Record<string | number, unknown>)[key];
+      open.push({ text: ',' }, { value: member }, { text: isList ? '' : `${JSON.stringify(key)}:` });
+    }
+  }
+  return written.join('');
 }
