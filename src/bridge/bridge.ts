@@ -142,6 +142,7 @@ export class Bridge implements RemoteSink {
       era,
       authorizer,
       memory: options.memory,
+      remember: (server) => this.#signIn.remember(server),
       pending: this.#pending,
       write: (text) => this.#stdout.write(text),
       flow: this,

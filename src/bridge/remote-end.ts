@@ -6,6 +6,8 @@ export class RemoteEnd {
   readonly #options: TransportOptions;
   readonly #translate: ((options: TransportOptions) => Promise<LegacyClientTranslation>) | undefined;
   #transport: RemoteTransport;
+  /** The last one that translates nothing. */
+  #direct: RemoteTransport;
   #translation: LegacyClientTranslation | undefined;
 
   /**
@@ -20,6 +22,7 @@ export class RemoteEnd {
     this.#options = options;
     this.#translate = translate;
     this.#transport = create(options);
+    this.#direct = this.#transport;
   }
 
   get transport(): RemoteTransport {
@@ -45,11 +48,15 @@ export class RemoteEnd {
   }
 
   #goOver(transport: RemoteTransport): () => void {
-    const before = this.#transport;
+    const { transport: now } = this;
+    // Who speaks in the modern form already, and finds the server changed, goes back to what was there before that.
+    const before = now === transport ? this.#direct : now;
     this.#transport = transport;
+    if (transport !== this.#translation) this.#direct = transport;
     return () => {
       if (before !== transport) void transport.close(0);
       this.#transport = before;
+      if (before !== this.#translation) this.#direct = before;
     };
   }
 }

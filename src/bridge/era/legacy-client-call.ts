@@ -5,7 +5,8 @@ import { findMember, withId } from '../../json-text.ts';
 import { isObject, type JsonRpcMessage } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
 import { sleep } from '../../platform/sleep.ts';
-import type { ModernRemote, Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
+import { isStrangeRefusal } from '../../remote/http-answer.ts';
+import type { ModernRemote, Outcome, OutgoingRequest, RemoteSink, Session } from '../../remote/transport.ts';
 import { metaOf } from '../../revisions.ts';
 import { type Answer, errorAnswer } from '../pending-requests.ts';
 import { refusals } from '../refusals.ts';
@@ -27,6 +28,7 @@ export interface Conversation {
   readonly meta: RequestMeta;
   readonly newId: () => string;
   readonly log: Logger;
+  readonly session: Session | undefined;
   /** Asks the server again which revisions it speaks. @returns why it is of no use; undefined: what is known is renewed */
   probe(request: OutgoingRequest): Promise<Outcome | undefined>;
 }
@@ -99,6 +101,15 @@ export class Call {
         if ('kind' in next) return next;
         state = next;
         continue;
+      }
+      if (!hasProbed && rounds === 0 && isStrange(outcome)) {
+        hasProbed = true;
+        const { session } = this.#conversation;
+        const useless = await this.#conversation.probe(request);
+        if (this.#isOver) return { kind: 'done' };
+        // The server is another one now, and the request has not run: it is for a new session.
+        if (session && useless?.kind === 'failed' && useless.error.reason === 'other-era')
+          return { kind: 'session-expired', session, error: useless.error };
       }
       const error = text === undefined ? refusalIn(outcome) : memberText(text.toString(), 'error');
       if (error === undefined) return this.#fail(outcome, rounds > 0);
@@ -236,6 +247,10 @@ export class Call {
 function withoutTask(text: string, { method, params }: OutgoingRequest): string {
   if (method !== 'tools/call' || !isObject(params) || params.task === undefined) return text;
   return removeMembers(text, ['params'], (key) => key === 'task');
+}
+
+function isStrange(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && isStrangeRefusal(outcome.error.details.status, outcome.answer);
 }
 
 function refusalIn(outcome: Outcome): string | undefined {

@@ -1,14 +1,14 @@
 import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { MessageText } from '../../byte-text.ts';
 import { DrawbridgeError } from '../../errors.ts';
-import { isObject, type JsonRpcMessage, type MessageId } from '../../jsonrpc.ts';
+import { isObject, type JsonRpcMessage } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
 import { sleep } from '../../platform/sleep.ts';
-import { isModernCode, isModernError } from '../../remote/http-answer.ts';
+import { isModernCode, isModernError, isStrangeRefusal } from '../../remote/http-answer.ts';
 import { Leg } from '../../remote/leg.ts';
-import { ACKNOWLEDGED, listChanges, possiblyMissed } from '../../remote/subscription.ts';
+import { ACKNOWLEDGED } from '../../remote/subscription.ts';
 import type { ModernRemote, Outcome, OutgoingRequest, RemoteSink } from '../../remote/transport.ts';
-import { LATEST_MODERN, metaKeys, metaOf } from '../../revisions.ts';
+import { LATEST_LEGACY, LATEST_MODERN, metaKeys, metaOf } from '../../revisions.ts';
 import { giveAnswer } from '../answer-matching.ts';
 import { cancelled } from '../message-text.ts';
 import { sendPatiently } from '../patient-send.ts';
@@ -22,6 +22,7 @@ import {
   withKnownRevisions,
   withKnownVersions,
 } from './modern-answers.ts';
+import { PromisedSubscriptions } from './promised-subscriptions.ts';
 import type { RemoteEra } from './remote-era.ts';
 
 const modern: Verdict = { era: 'modern', version: LATEST_MODERN };
@@ -39,6 +40,8 @@ export interface ModernFaceOptions {
   createTranslation: (sink: RemoteSink) => Promise<ModernRemote>;
   /** What the server once said of itself, if that is known. */
   remembered: () => Readonly<Record<string, unknown>> | undefined;
+  /** Keeps what it says now. */
+  remember: (server: Readonly<Record<string, unknown>>) => void;
   write: (text: MessageText) => void;
   flow: { readonly blocked: boolean; whenReady(resume: () => void): void };
   newId: () => string;
@@ -50,9 +53,6 @@ export interface ModernFaceOptions {
  * some clients give their probe up after 3 s.
  */
 const PROBE_PATIENCE = 2_500;
-
-/** So often a subscription looks whether somebody has signed in, in milliseconds. */
-const LOOK_AGAIN = 60_000;
 
 /**
  * What a client of the modern era sees (MCP 2026-07-28, stdio). No message is taken for part of a conversation: each
@@ -66,13 +66,11 @@ export class ModernFace implements RemoteSink {
   #translating: Promise<ModernRemote> | undefined;
   /** A `server/discover` that is under way while the era is not known. */
   #discovering: Promise<unknown> | undefined;
-  /** The subscriptions that were acknowledged before the server could be asked. */
-  readonly #provisional = new Map<MessageId, PendingRequest>();
-  /** What goes on when somebody has signed in. */
-  readonly #waiting = new Set<() => void>();
+  readonly #promised: PromisedSubscriptions;
 
   constructor(options: ModernFaceOptions) {
     this.#options = options;
+    this.#promised = new PromisedSubscriptions(options.write);
   }
 
   /** Brings a request to its answer. Never rejects. */
@@ -80,7 +78,7 @@ export class ModernFace implements RemoteSink {
     const problem = faultOf(request.params);
     if (problem) return request.fail(problem);
     const outcome = await (request.isLasting ? this.#subscribe(request) : this.#cross(request));
-    const wasTold = this.#provisional.delete(request.id) || request.acknowledged;
+    const wasTold = this.#promised.end(request.id) || request.acknowledged;
     if (outcome.kind === 'done' || request.settled) return;
     if (wasTold) {
       // A subscription that ends without an answer, which is how a client knows that it is lost (checklist Q-02).
@@ -105,7 +103,7 @@ export class ModernFace implements RemoteSink {
 
   /** Credentials are there that were not. */
   signedIn(): void {
-    for (const goOn of this.#waiting) goOn();
+    this.#promised.signedIn();
     this.#http?.signedIn();
     this.#translation?.signedIn();
   }
@@ -128,7 +126,7 @@ export class ModernFace implements RemoteSink {
     // Nothing more is said on a request that is answered or cancelled (MCP 2026-07-28, Cancellation).
     if (origin?.settled) return;
     const { method, params } = message;
-    if (method === ACKNOWLEDGED && this.#isKnown(params)) return;
+    if (method === ACKNOWLEDGED && this.#promised.take(params)) return;
     if (
       method === 'notifications/progress' &&
       isObject(params) &&
@@ -168,8 +166,7 @@ export class ModernFace implements RemoteSink {
     const outcome = await this.#through(remote, request);
     if (this.#options.era.isPinned || request.settled) return outcome;
     if (remote !== this.#http) return saysModern(outcome) ? this.#asModern(request) : outcome;
-    const isOdd = isRefused(outcome) && !request.acknowledged && !isRetry(request.params);
-    if (!isOdd || isModernRefusal(outcome)) return outcome;
+    if (!isStrange(outcome) || request.acknowledged || isRetry(request.params)) return outcome;
     const { verdict } = await this.#probe(request);
     return verdict.era === 'legacy' && !request.settled ? this.#asLegacy(request) : outcome;
   }
@@ -198,8 +195,18 @@ export class ModernFace implements RemoteSink {
     if (!leg.answer) return undefined;
     const { text, message } = leg.answer;
     const isProbe = request.method === 'server/discover';
+    if (isProbe) this.#remember(message.result);
     this.receive(isProbe ? withKnownVersions(text, message) : text, message, request);
     return { kind: 'done' };
+  }
+
+  /** As a legacy server would have said it, for the time when this one can't be asked. */
+  #remember(result: unknown): void {
+    if (!isObject(result)) return;
+    const { capabilities, instructions } = result;
+    const protocolVersion = this.#options.era.known === 'legacy' ? LATEST_LEGACY : LATEST_MODERN;
+    const serverInfo = metaOf(result)[metaKeys.serverInfo];
+    this.#options.remember({ protocolVersion, capabilities, serverInfo, instructions });
   }
 
   async #sendTo(remote: ModernRemote, request: OutgoingRequest): Promise<Outcome> {
@@ -245,46 +252,9 @@ export class ModernFace implements RemoteSink {
     for (;;) {
       const outcome = await this.#cross(request);
       if (outcome.kind !== 'challenged' || request.settled) return outcome;
-      this.#promise(request);
-      await this.#forSignIn(request);
+      await this.#promised.hold(request);
       if (request.settled) return { kind: 'done' };
     }
-  }
-
-  /** Tells the client that it will hear when the lists have changed: at the latest when the user has signed in. */
-  #promise(request: PendingRequest): void {
-    if (this.#provisional.has(request.id)) return;
-    this.#provisional.set(request.id, request);
-    request.alive('stream');
-    const asked = isObject(request.params) && request.params.notifications;
-    const flags = Object.keys(listChanges).filter((flag) => isObject(asked) && asked[flag] === true);
-    const notifications = Object.fromEntries(flags.map((flag) => [flag, true]));
-    const params = { notifications, _meta: { [metaKeys.subscriptionId]: request.id } };
-    this.#options.write(JSON.stringify({ jsonrpc: '2.0', method: ACKNOWLEDGED, params }));
-  }
-
-  /** @returns whether the client has had an acknowledgement of this subscription; then it hears of changes instead */
-  #isKnown(params: unknown): boolean {
-    const request = this.#provisional.get(metaOf(params)[metaKeys.subscriptionId] as MessageId);
-    if (!request) return false;
-    const filter = isObject(params) && isObject(params.notifications) ? params.notifications : {};
-    for (const notification of possiblyMissed(filter, request))
-      this.#options.write(JSON.stringify({ jsonrpc: '2.0', ...notification }));
-    return true;
-  }
-
-  async #forSignIn(request: PendingRequest): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const goOn = (): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(goOn);
-        resolve();
-      };
-      // Another process may have signed in without a word.
-      const timer = setTimeout(goOn, LOOK_AGAIN);
-      this.#waiting.add(goOn);
-      request.abort = goOn;
-    });
   }
 
   async #asLegacy(request: PendingRequest): Promise<Outcome> {
@@ -366,10 +336,8 @@ function saysModern(outcome: Outcome): boolean {
   return outcome.kind === 'failed' && isModernError(outcome.answer);
 }
 
-/** Whether a refusal is one as modern servers make them: its code is the protocol's or JSON-RPC's own (M-31, M-37). */
-function isModernRefusal(outcome: Outcome): boolean {
-  const code = outcome.kind === 'failed' ? outcome.answer?.code : undefined;
-  return code !== undefined && (isModernCode(code) || code < -32099 || code > -32000);
+function isStrange(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && isStrangeRefusal(outcome.error.details.status, outcome.answer);
 }
 
 /** Whether the server has said no to the request itself, by a status that is no trouble of the moment. */

@@ -4,7 +4,7 @@ import { asDrawbridgeError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { FlowControl } from '../../remote/body.ts';
 import type { Answer, PendingRequest, PendingRequests } from '../pending-requests.ts';
-import type { ServerMemory } from '../server-memory.ts';
+import type { RememberedServer, ServerMemory } from '../server-memory.ts';
 import type { ModernFace } from './modern-face.ts';
 import type { RemoteEra } from './remote-era.ts';
 import { createModernFace, type WayOptions } from './ways.ts';
@@ -14,6 +14,8 @@ export interface ModernHookOptions {
   era: RemoteEra;
   authorizer: Authorizer;
   memory: ServerMemory | undefined;
+  /** Keeps what the server says of itself, where nobody could have it without a credential. */
+  remember: (server: RememberedServer) => void;
   pending: PendingRequests;
   write: (text: MessageText) => void;
   flow: FlowControl;

@@ -79,6 +79,7 @@ export function faceStage({ era = 'auto', verdict, authorizer, remembered }: Fac
   const http = new PlayedRemote().on('server/discover', (exchange) => exchange.answer(discovered));
   const legacy = new PlayedRemote();
   const found: ProtocolEra[] = [];
+  const kept: Readonly<Record<string, unknown>>[] = [];
   const memory: EraMemory = {
     read: () => verdict && { era: verdict, at: Date.now() },
     write: (given) => void found.push(given.era),
@@ -103,6 +104,7 @@ export function faceStage({ era = 'auto', verdict, authorizer, remembered }: Fac
       return legacy;
     },
     remembered: () => remembered,
+    remember: (server) => void kept.push(server),
     write: (text) => written.push(JSON.parse(text.toString())),
     flow: { blocked: false, whenReady: () => {} },
     newId: () => `own-${++made}`,
@@ -122,6 +124,7 @@ export function faceStage({ era = 'auto', verdict, authorizer, remembered }: Fac
   };
   return {
     face,
+    kept,
     http,
     legacy,
     found,

@@ -284,3 +284,16 @@ describe('what the server says unasked', () => {
     expect([http.closed, legacy.closed]).toEqual([1, 1]);
   });
 });
+
+test('what a server says of itself is kept as a legacy one would have said it', async () => {
+  const { ask, kept } = faceStage();
+  await ask('server/discover');
+  expect(kept).toEqual([
+    {
+      protocolVersion: '2026-07-28',
+      capabilities: discovered.capabilities,
+      serverInfo: server[metaKeys.serverInfo],
+      instructions: (discovered as { instructions?: string }).instructions,
+    },
+  ]);
+});

@@ -26,6 +26,7 @@ async function start() {
     era: new RemoteEra('modern', undefined),
     authorizer: new FixedCredentials(),
     memory: undefined,
+    remember: () => {},
     pending,
     write: () => {},
     flow: transport.sink,
