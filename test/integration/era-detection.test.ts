@@ -249,3 +249,30 @@ describe('who speaks first [B-01, B-02, B-03, B-08]', () => {
     expect(remote.requests).toEqual([]);
   });
 });
+
+test('a server that agrees on a modern revision by initialize is spoken to in the modern form [B-23, B-24]', async () => {
+  const remote = await startFakeRemote({ session: true });
+  const _meta = { 'io.modelcontextprotocol/serverInfo': { name: 'odd', version: '1' } };
+  remote.on('initialize', (exchange) =>
+    exchange.result({ protocolVersion: '2026-07-28', capabilities: {}, serverInfo: _meta }),
+  );
+  remote.on('server/discover', (exchange) =>
+    exchange.result({
+      supportedVersions: ['2026-07-28'],
+      capabilities: { tools: {} },
+      resultType: 'complete',
+      ttlMs: 0,
+      cacheScope: 'private',
+      _meta,
+    }),
+  );
+  const bridge = startBridge(remote.url);
+  const answer = await bridge.initialize();
+  expect(answer.result).toEqual({
+    protocolVersion: '2025-11-25',
+    capabilities: { tools: {} },
+    serverInfo: { name: 'odd', version: '1' },
+  });
+  await bridge.request('tools/list');
+  expect(remote.of('tools/list')[0]?.headers['mcp-method']).toBe('tools/list');
+});
