@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { DrawbridgeError, displayText, type ErrorDetails } from '../errors.ts';
 import { isObject, type JsonValue } from '../jsonrpc.ts';
 import { parseRetryAfter } from './retry.ts';
-import type { ErrorAnswer } from './transport.ts';
+import type { ErrorAnswer, Outcome } from './transport.ts';
 
 /** An HTTP answer with an error status, its body read as far as it is of use. */
 export interface ErrorResponse {
@@ -66,6 +66,19 @@ export function isModernError(answer: ErrorAnswer | undefined): boolean {
 /** @see isModernError */
 export function isModernCode(code: unknown): boolean {
   return code === -32020 || code === -32021 || code === -32022;
+}
+
+/**
+ * Whether the server has refused a message of the modern era as no server of that era does: by a 4xx that is no trouble
+ * of the moment, without an error or by one that leaves open whose it is (MCP 2026-07-28, Error Codes).
+ */
+export function isStrangeRefusal(outcome: Outcome): boolean {
+  if (outcome.kind !== 'failed') return false;
+  const { error, answer } = outcome;
+  const { status } = error.details;
+  const isRefusal = typeof status === 'number' && status >= 400 && status < 500;
+  if (!isRefusal || !answer) return isRefusal;
+  return answer.code >= -32099 && answer.code <= -32000 && !isModernCode(answer.code);
 }
 
 /** An error status as an error for the local client, with what the remote said about it, bounded and marked as its. */

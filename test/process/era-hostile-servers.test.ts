@@ -250,18 +250,19 @@ describe('a server that changes its era', () => {
     return startFakeRemote({ ...options, port });
   }
 
-  test('to the legacy one is asked anew, and goes on with a modern client [B-12]', async () => {
+  test('to the legacy one is asked anew, and goes on with clients of both eras [B-12]', async () => {
     const remote = await modernRemote((exchange) => exchange.result(done));
-    const bridge = modernClient(remote);
-    await callEcho(bridge);
+    const [legacy, modern] = [await legacyClient(remote), modernClient(remote)];
+    await Promise.all([legacy.callTool('echo'), callEcho(modern)]);
     const successor = await replaced(remote, { session: true, gate: refusesModern });
     successor.on('tools/call', (exchange) => exchange.result(textResult('from the old one')));
-    expect((await callEcho(bridge)).result.content[0].text).toBe('from the old one');
-    expect((await callEcho(bridge)).result.content[0].text).toBe('from the old one');
-    const taken = successor
-      .of('tools/call')
-      .filter(({ headers }) => headers['mcp-session-id'] === 'session-1');
-    expect(taken).toHaveLength(2);
+    for (const bridge of [legacy, modern, legacy, modern]) {
+      const answer = await (bridge === modern ? callEcho(bridge) : bridge.callTool('echo'));
+      expect(answer.result?.content[0].text, JSON.stringify(answer)).toBe('from the old one');
+    }
+    const taken = successor.of('tools/call').filter(({ headers }) => headers['mcp-session-id'] !== undefined);
+    expect(taken, 'once each').toHaveLength(4);
+    expect(successor.sessions, 'one for each client').toBe(2);
   });
 
   test('to the modern one is asked anew, and goes on with clients of both eras [B-12] [B-14]', async () => {

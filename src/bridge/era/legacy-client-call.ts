@@ -102,7 +102,7 @@ export class Call {
         state = next;
         continue;
       }
-      if (!hasProbed && rounds === 0 && isStrange(outcome)) {
+      if (!hasProbed && rounds === 0 && isStrangeRefusal(outcome)) {
         hasProbed = true;
         const { session } = this.#conversation;
         const useless = await this.#conversation.probe(request);
@@ -247,10 +247,6 @@ export class Call {
 function withoutTask(text: string, { method, params }: OutgoingRequest): string {
   if (method !== 'tools/call' || !isObject(params) || params.task === undefined) return text;
   return removeMembers(text, ['params'], (key) => key === 'task');
-}
-
-function isStrange(outcome: Outcome): boolean {
-  return outcome.kind === 'failed' && isStrangeRefusal(outcome.error.details.status, outcome.answer);
 }
 
 function refusalIn(outcome: Outcome): string | undefined {

@@ -166,7 +166,7 @@ export class ModernFace implements RemoteSink {
     const outcome = await this.#through(remote, request);
     if (this.#options.era.isPinned || request.settled) return outcome;
     if (remote !== this.#http) return saysModern(outcome) ? this.#asModern(request) : outcome;
-    if (!isStrange(outcome) || request.acknowledged || isRetry(request.params)) return outcome;
+    if (!isStrangeRefusal(outcome) || request.acknowledged || isRetry(request.params)) return outcome;
     const { verdict } = await this.#probe(request);
     return verdict.era === 'legacy' && !request.settled ? this.#asLegacy(request) : outcome;
   }
@@ -334,10 +334,6 @@ export class ModernFace implements RemoteSink {
 /** Whether a server has refused in a way that only one of the modern era does. */
 function saysModern(outcome: Outcome): boolean {
   return outcome.kind === 'failed' && isModernError(outcome.answer);
-}
-
-function isStrange(outcome: Outcome): boolean {
-  return outcome.kind === 'failed' && isStrangeRefusal(outcome.error.details.status, outcome.answer);
 }
 
 /** Whether the server has said no to the request itself, by a status that is no trouble of the moment. */
