@@ -23,7 +23,7 @@ import { discovered, ModernExchange } from './scripted-modern.ts';
 type Script = (exchange: ModernExchange) => Outcome | Promise<Outcome>;
 
 /** A way to a remote that the test plays; what has no script is well answered. */
-export class PlayedRemote implements ModernRemote {
+class PlayedRemote implements ModernRemote {
   readonly exchanges: ModernExchange[] = [];
   readonly #scripts = new Map<string, Script[]>();
   sink!: RemoteSink;
