@@ -31,7 +31,7 @@ const members: [string, string][] = [
   ['100 levels', `"deep":${'['.repeat(100)}${']'.repeat(100)}`],
 ];
 
-describe('byte by byte as it came [85, B-20, B-88]', () => {
+describe('byte by byte as it came [85, B-16, B-20, B-88]', () => {
   test.each(members)('a request: %s', async (_, member) => {
     const { remote, bridge } = await connected();
     const line = `{"params":{${member}},"method":"x/y","jsonrpc":"2.0","extra":{${member}},"id":"r"}`;

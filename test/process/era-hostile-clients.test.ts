@@ -296,7 +296,7 @@ test('cancelled at each moment, a request has no answer, and the next one has [M
   }
 });
 
-test('both eras interleaved in one process each get answers in their form [B-01] [B-02]', async () => {
+test('both eras interleaved in one process each get answers in their form [B-01] [B-02] [M-48]', async () => {
   const remote = await legacyRemote((exchange) => exchange.result(textResult('done')));
   const bridge = modernClient(remote);
   const discovered = ask(bridge, 'server/discover');

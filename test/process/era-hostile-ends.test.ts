@@ -134,7 +134,7 @@ test('the end of stdin at each moment: what has an answer gets it, and nothing r
   expect(modern.of('tools/call').length).toBeLessThanOrEqual(2 * moments.length);
 });
 
-test('after a restart a retry finds nothing to go on with, and nothing is run again [B-62]', async () => {
+test('after a restart a retry finds nothing to go on with, and nothing is run again [B-62] [M-88]', async () => {
   const remote = await askingRemote();
   const first = modernClient(remote);
   const { requestState } = (await callEcho(first)).result;

@@ -166,7 +166,7 @@ describe('requests of the server', () => {
 });
 
 describe('a call that waits for the client', () => {
-  test('is over when the session is, and is not run again [B-62] [B-71]', async () => {
+  test('is over when the session is, and is not run again; its id shows nowhere [B-62] [B-71] [B-92]', async () => {
     const remote = await askingRemote(() => {});
     const bridge = modernClient(remote);
     const first = await callEcho(bridge);
@@ -211,7 +211,7 @@ describe('a call that waits for the client', () => {
     await remote.next('notifications/cancelled');
   });
 
-  test('hears nothing but its own progress and its own log [B-66] [B-87]', async () => {
+  test('hears nothing but its own progress and its own log [B-66] [B-87] [M-81]', async () => {
     const remote = await legacyRemote(
       async (exchange) => {
         const stream = exchange.sse();

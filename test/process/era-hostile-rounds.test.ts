@@ -144,7 +144,7 @@ test('keys of any kind come back with their own answers [M-55]', async () => {
   expect(retry.message?.params, 'no state where there was none').not.toHaveProperty('requestState');
 });
 
-test('answers twice, to nothing, or of wrong types do no harm [B-47] [B-48]', async () => {
+test('answers twice, to nothing, or of wrong types do no harm [B-47] [B-48] [M-60]', async () => {
   const remote = await modernRemote((exchange) => {
     const isFirst = exchange.request.message?.params.inputResponses === undefined;
     exchange.result(

@@ -130,7 +130,7 @@ describe('refusals of the modern era', () => {
   const methods = ['tools/list', 'tools/call', 'prompts/get', 'resources/read', 'completion/complete'];
 
   test.each([-32020, -32021, -32022] as const)(
-    '%d on every method, again and again, ends in one answer each [B-39] [B-40] [B-81]',
+    '%d on every method, again and again, ends in one answer each [B-39] [B-40] [B-81] [M-38] [Q-01]',
     async (code) => {
       const remote = await modernRemote(() => {});
       const refuse = (exchange: Exchange) =>

@@ -63,7 +63,7 @@ describe.each<[string, Refuse]>([
     expect(bridge.stderr).toBe('');
   });
 
-  test("the client's own initialize is repeated, under another id, and its answer kept back [L-50]", async () => {
+  test("the client's own initialize is repeated, under another id, and its answer kept back [L-50, B-17]", async () => {
     const { remote, bridge } = await connected(refuse);
     remote.sessions += 1;
     await bridge.callTool('a');

@@ -16,7 +16,7 @@ describe.skipIf(!isLinux)('a sign-in outlives the bridge that began it (DESIGN r
   } as const;
 
   test.each(Object.entries(ends))(
-    '%s: the bridge is gone at once, the tab is finished, the next one needs no window',
+    '%s: the bridge is gone at once, the tab is finished, the next one needs no window [B-22]',
     async (_, { end, code }) => {
       const world = await signInWorld();
       const bridge = world.bridge();

@@ -173,7 +173,7 @@ describe('a new session in place of one that is gone', () => {
 });
 
 describe('a first session after a provisional answer', () => {
-  test('may be of another revision than the client was told, whose rules go on on its side [L-20]', async () => {
+  test('may be of another revision than the client was told, whose rules go on on its side [L-20, B-21]', async () => {
     const { http, recovery, seen } = makeCrossing();
     recovery.remember(initializeBody);
     recovery.promise('2025-03-26');

@@ -87,7 +87,7 @@ describe('requests of the client', () => {
     expect(stage.servers).toHaveLength(0);
   });
 
-  test('all share one session for each set of capabilities, four at the most [B-58] [B-69]', async () => {
+  test('all share one session for each set of capabilities, four at the most [B-58] [B-69] [B-70] [M-85]', async () => {
     const stage = setStage();
     const sets = [
       { roots: {}, sampling: {} },
