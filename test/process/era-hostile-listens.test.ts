@@ -217,9 +217,15 @@ describe('200 subscriptions of one client', () => {
     await until('acknowledgements', () => taken(bridge) === 200);
     await callEcho(bridge);
     expect(remote.connections).toBeLessThan(210);
+    for (let id = 300; id < 400; id++) listen(bridge, id);
+    await until('the answers to those that are too many', () => taken(bridge) === 300);
+    expect(streams, 'as many as there is room for').toHaveLength(256);
+    for (let requestId = 300; requestId < 400; requestId++)
+      bridge.notify('notifications/cancelled', { requestId });
     cancel(bridge);
     await until('the ends of all streams', () => streams.every(({ closed }) => closed));
-    expect(bridge.messages.filter(({ id }) => Number(id) >= 100)).toEqual([]);
+    const answers = bridge.messages.filter(({ id }) => Number(id) >= 100);
+    expect(answers.map(({ error }) => error?.data.reason)).toEqual(Array(44).fill('overloaded'));
   });
 
   test('share the one stream of a legacy server, as far as there is room [B-67]', async () => {
@@ -241,5 +247,47 @@ describe('200 subscriptions of one client', () => {
     streams.at(-1)?.send({ jsonrpc: '2.0', method: CHANGED });
     await callEcho(bridge);
     expect(named(bridge.messages, CHANGED).length, 'nothing more for what was cancelled').toBe(open64);
+  });
+});
+
+describe('a subscription to 3,000 resources of a legacy server', () => {
+  test('asks for as many as may be, and not for all at once [B-67]', async () => {
+    let open = 0;
+    let most = 0;
+    const remote = await legacyRemote(() => {}, { capabilities: { resources: { subscribe: true } } });
+    const hold = async (exchange: Exchange) => {
+      most = Math.max(most, ++open);
+      await delay(2);
+      open--;
+      exchange.result({});
+    };
+    remote.on('resources/subscribe', hold).on('resources/unsubscribe', hold);
+    const bridge = modernClient(remote);
+    const resourceSubscriptions = Array.from({ length: 3_000 }, (_, index) => `a:${index}`);
+    listen(bridge, 'all', { resourceSubscriptions });
+    const acknowledged = await bridge.nextMessage(({ method }) => method === ACKNOWLEDGED);
+    expect(acknowledged.params.notifications.resourceSubscriptions).toHaveLength(1024);
+    bridge.notify('notifications/cancelled', { requestId: 'all' });
+    await until('the end of all', () => remote.of('resources/unsubscribe').length === 1024);
+    expect(most).toBeLessThan(64);
+    expect(remote.connections).toBeLessThan(80);
+  });
+
+  test('with a session that is lost again and again opens new ones ever more rarely [B-71]', async () => {
+    const remote = await legacyRemote((exchange) => exchange.result(textResult('done')));
+    const seen = new Set<unknown>();
+    remote.on('GET', (exchange) => {
+      const id = exchange.request.headers['mcp-session-id'];
+      if (seen.has(id)) return exchange.status(404);
+      seen.add(id);
+      exchange.sse().raw(': here\n\n').end();
+    });
+    const bridge = modernClient(remote);
+    listen(bridge, 'all', { toolsListChanged: true });
+    await bridge.nextMessage(({ method }) => method === ACKNOWLEDGED);
+    await delay(2_500);
+    expect(remote.of('initialize').length).toBeLessThan(15);
+    expect(remote.of('initialize').length).toBeGreaterThan(1);
+    await callEcho(bridge);
   });
 });

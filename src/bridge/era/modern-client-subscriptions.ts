@@ -11,6 +11,8 @@ import { lists } from './modern-client-tables.ts';
 /** So many resources may one subscription follow, and so many subscriptions be open. */
 const MAX_URIS = 1024;
 const MAX_OPEN = 64;
+/** So many requests about resources are with the server at a time. */
+const MAX_ASKING = 16;
 
 /** One `subscriptions/listen` of the client's. */
 interface Listen {
@@ -31,6 +33,10 @@ export class Subscriptions {
   readonly #followed = new Map<string, { count: number; granted: Promise<boolean> }>();
   /** What is just being unsubscribed from, so that the next subscription does not overtake that. */
   readonly #leaving = new Map<string, Promise<unknown>>();
+
+  #asking = 0;
+  /** Those that wait for their turn to ask. */
+  readonly #turns: (() => void)[] = [];
 
   constructor(engine: LegacyEngine, sink: RemoteSink, log: Logger) {
     this.#engine = engine;
@@ -142,11 +148,17 @@ export class Subscriptions {
   }
 
   async #ask(method: string, uri: string): Promise<boolean> {
+    if (this.#asking < MAX_ASKING) this.#asking++;
+    else await new Promise<void>((resolve) => this.#turns.push(resolve));
     try {
       return (await this.#engine.ask(method, { uri })).error === undefined;
     } catch (error) {
       this.#log.info('not granted', { method, reason: asDrawbridgeError(error).reason });
       return false;
+    } finally {
+      const next = this.#turns.shift();
+      if (next) next();
+      else this.#asking--;
     }
   }
 
