@@ -25,8 +25,6 @@ export interface ModernHttpOptions extends TransportOptions {
 
 const HEADER_MISMATCH = -32020;
 const MAX_PAGES = 100;
-/** Each holds a connection. */
-const MAX_SUBSCRIPTIONS = 256;
 /** So many subscriptions may be open, each of which has a connection of its own. */
 const MAX_SUBSCRIPTIONS = 256;
 
@@ -104,10 +102,6 @@ export class ModernHttp implements ModernRemote {
   }
 
   async #subscribe(request: OutgoingRequest): Promise<Outcome> {
-    if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
-      const message = 'Too many subscriptions are open; end one of them first.';
-      return { kind: 'failed', error: new DrawbridgeError('overloaded', message), mayHaveRun: false };
-    }
     const { sink, newId, log } = this.#options;
     if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
       const message = 'Too many subscriptions are open; end one of them first.';
