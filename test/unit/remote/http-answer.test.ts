@@ -1,10 +1,13 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
+import { DrawbridgeError } from '../../../src/errors.ts';
 import {
   headerDetails,
   isEventStream,
   isModernError,
+  isOfOtherEra,
   isSessionExpired,
+  isStrangeRefusal,
   parseErrorResponse,
   statusError,
 } from '../../../src/remote/http-answer.ts';
@@ -193,5 +196,35 @@ describe('headerDetails', () => {
 
   test('says nothing where there is nothing', () => {
     expect(headerDetails(answer(500))).toEqual({});
+  });
+});
+
+describe('a server that was replaced by one of the other era [B-12]', () => {
+  test.each([
+    [400, -32020, true],
+    [400, -32022, true],
+    [400, -32021, false],
+    [400, -32000, false],
+    [200, -32022, false],
+  ])('shows it in a legacy session by status %d and code %d: %s', (status, code, expected) => {
+    expect(isOfOtherEra(answer(status, rpc(code)))).toBe(expected);
+  });
+
+  test.each([
+    [400, undefined, true],
+    [404, undefined, true],
+    [405, undefined, true],
+    [400, -32000, true],
+    [404, -32001, true],
+    [400, -32022, false],
+    [404, -32601, false],
+    [400, -32602, false],
+    [400, 7, false],
+    [500, undefined, false],
+    [undefined, -32000, false],
+  ])('shows it to a message of the modern era by status %s and code %s: %s', (status, code, expected) => {
+    const error = new DrawbridgeError('http-status', 'no', { status });
+    const given = code === undefined ? undefined : { text: '{}', code };
+    expect(isStrangeRefusal({ kind: 'failed', error, mayHaveRun: false, answer: given })).toBe(expected);
   });
 });

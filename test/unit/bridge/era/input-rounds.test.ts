@@ -379,6 +379,30 @@ test('a failure after the client was asked is its answer: nobody asks a second t
   expect(answer?.error?.data).toMatchObject({ reason: 'unreachable' });
 });
 
+describe('too many questions', () => {
+  const many = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, key) => [`q${key}`, form]));
+
+  test('in one answer are none, and the call fails [B-49]', async () => {
+    const stage = await opened();
+    stage.on('tools/call', asks(many(65)));
+    const { outcome } = await stage.ask('tools/call');
+    expect(outcome).toMatchObject({ kind: 'failed', error: { reason: 'invalid-answer' } });
+    expect(stage.received.filter(({ method }) => method !== undefined)).toEqual([]);
+  });
+
+  test('of several calls are asked as far as there is room, and again when there is [B-49]', async () => {
+    const stage = await opened();
+    stage.on('tools/call', ...Array.from({ length: 5 }, () => asks(many(64))));
+    const calls = [1, 2, 3, 4].map((id) => stage.start('tools/call', {}, { id }));
+    await asked(stage, 256);
+    const { outcome } = await stage.ask('tools/call', {}, { id: 5 });
+    expect(outcome.kind).toBe('done');
+    expect(stage.received.at(-1)?.result).toMatchObject({ isError: true });
+    expect(calls).toHaveLength(4);
+  });
+});
+
 describe('a client of 2025-06-18 [3.4.4]', () => {
   const property = (schema: unknown) => ({
     method: 'elicitation/create',

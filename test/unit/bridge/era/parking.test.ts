@@ -76,6 +76,12 @@ describe('what a retry has in common with its request', () => {
     );
   });
 
+  test('values may be nested deeper than calls can be', () => {
+    const nest = (inner: string) => JSON.parse(`${'[{"a":'.repeat(20_000)}${inner}${'}]'.repeat(20_000)}`);
+    expect(canonical(nest('1'))).toBe(canonical(nest('1')));
+    expect(canonical(nest('1'))).not.toBe(canonical(nest('2')));
+  });
+
   test('no key is special', () => {
     expect(canonical(JSON.parse('{"__proto__":1}'))).not.toBe(canonical({}));
     expect(canonical({ pairs: [['a', 1]] })).not.toBe(canonical({ a: 1 }));
