@@ -15,6 +15,7 @@ import { textResult } from '../support/fake-answers.ts';
 import { fakeTool } from '../support/fake-modern.ts';
 import type { FakeRemote } from '../support/fake-remote.ts';
 import type { Message } from '../support/json-rpc.ts';
+import { modernParams } from '../support/modern-params.ts';
 
 /** Duties that hold in every pairing of the two eras. */
 
@@ -182,5 +183,65 @@ test('each request says by itself what the client is, and no name of it changes 
       [key]: { name },
       'io.modelcontextprotocol/clientCapabilities': capabilities,
     });
+  }
+});
+
+test('the rounds of a modern server and a modern client are theirs alone, byte for byte [B-83] [B-84] [M-57]', async () => {
+  const requests = Array.from(
+    { length: 1_000 },
+    (_, index) => `"q${index}":{"method":"x/unknown","n":9007199254740993}`,
+  );
+  const result = `{"resultType" : "input_required","inputRequests":{"__proto__":{},"":null,${requests.join(',')}},"requestState":"\\u0041\\/${'é'.repeat(100_000)}"}`;
+  const remote = await modernRemote((exchange) => {
+    exchange.json(200, `{"jsonrpc":"2.0","id":${JSON.stringify(exchange.id)},"result":${result}}`);
+  });
+  const bridge = modernClient(remote);
+  const { id } = await callEcho(bridge);
+  expect(bridge.stdout.lines.at(-1) === `{"jsonrpc":"2.0","id":${id},"result":${result}}`).toBe(true);
+  const meta = JSON.stringify(modernParams()._meta);
+  const retry = `{"jsonrpc":"2.0","id":"r","method":"tools/call","params":{"name":"echo","requestState":"\\u0041\\/","inputResponses":{"__proto__":1,"":{}},"_meta":${meta}}}`;
+  await bridge.ask(retry, 'r');
+  expect(remote.of('tools/call').at(-1)?.body).toBe(retry);
+  await callEcho(bridge);
+  expect(remote.of('tools/call').at(-1)?.body, 'nothing of it in another request').not.toContain(
+    'requestState',
+  );
+});
+
+test('the credential shows nowhere, also where a server repeats it in what it refuses by [B-92]', async () => {
+  const token = 'tok-5f0c2a9e7d314b68';
+  const secrets = [token, 'session-1'];
+  const answers: [number, string, string][] = [
+    [
+      400,
+      'application/json',
+      JSON.stringify({
+        jsonrpc: '2.0',
+        id: null,
+        error: { code: -32602, message: `bad ${token}`, data: { a: [token] } },
+      }),
+    ],
+    [400, 'text/html', `<html>Bearer ${token}</html>`],
+    [500, 'application/json', JSON.stringify({ request_id: token, error: `Bearer ${token}` })],
+    [403, 'application/json', JSON.stringify({ error: token })],
+    [200, 'text/html', token],
+  ];
+  for (const isModern of [true, false]) {
+    const remote = isModern ? await modernRemote(() => {}) : await legacyRemote(() => {});
+    remote.on('tools/call', (exchange) => {
+      const [status, type, body] = answers[exchange.request.message?.params.arguments.index] ?? [404, '', ''];
+      exchange.body(status, body, { 'Content-Type': type });
+    });
+    const options = { args: ['--header', `Authorization: Bearer ${token}`, '--log-level', 'trace'], secrets };
+    for (const bridge of [modernClient(remote, options), await legacyClient(remote, {}, options)]) {
+      const isOld = bridge.messages.length > 0;
+      for (const index of answers.keys()) {
+        const { error, result } = await (isOld
+          ? bridge.callTool('echo', { index })
+          : callEcho(bridge, { arguments: { index } }));
+        expect(error ?? result.isError).toBeTruthy();
+      }
+    }
+    expect(remote.of('tools/call').at(-1)?.headers.authorization).toBe(`Bearer ${token}`);
   }
 });

@@ -27,8 +27,12 @@ export async function modernRemote(call: Handler, tools?: object[]): Promise<Fak
 }
 
 /** A legacy client's bridge, past its handshake. */
-export async function legacyClient(remote: FakeRemote, capabilities: object = able): Promise<BridgeProcess> {
-  const bridge = startBridge(remote.url);
+export async function legacyClient(
+  remote: FakeRemote,
+  capabilities: object = able,
+  options: BridgeOptions = {},
+): Promise<BridgeProcess> {
+  const bridge = startBridge(remote.url, options);
   await bridge.initialize({ capabilities });
   return bridge;
 }
