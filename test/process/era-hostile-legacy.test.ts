@@ -185,8 +185,11 @@ describe('a call that waits for the client', () => {
     await expectAlive(bridge, true);
   });
 
-  test('may be cancelled while the server is silent after the answers, which it is told [B-63]', async () => {
-    const remote = await askingRemote(() => {});
+  test('may be cancelled while the server is silent after the answers, which is told and answers all the same [B-63] [M-44]', async () => {
+    let answer = (): void => {};
+    const remote = await askingRemote((stream, exchange) => {
+      answer = () => void stream.send({ jsonrpc: '2.0', id: exchange.id, result: textResult('late') });
+    });
     const bridge = modernClient(remote);
     const first = await callEcho(bridge);
     bridge.send({
@@ -199,6 +202,7 @@ describe('a call that waits for the client', () => {
     bridge.notify('notifications/cancelled', { requestId: 'r' });
     const told = await remote.next('notifications/cancelled');
     expect(told.message?.params.requestId).toBe(taken(remote)[0]?.message?.id);
+    answer();
     expect((await lines(bridge)).filter(({ id }) => id === 'r')).toEqual([]);
   });
 
@@ -336,6 +340,16 @@ describe('answers', () => {
       }
     },
   );
+
+  test('of a server that takes the modern form bear no such code either, and the call is not run again [M-35] [M-40]', async () => {
+    const remote = await legacyRemote((exchange) => exchange.error(-32050, 'no'), { gate: () => false });
+    for (const method of ['tools/call', 'prompts/get']) {
+      remote.on(method, (exchange) => exchange.error(-32050, 'no'));
+      const answer = await ask(modernClient(remote), method, { name: 'echo' });
+      expect(answer.error).toMatchObject({ code: -32603, data: { originalCode: -32050 } });
+      expect(remote.of(method)).toHaveLength(1);
+    }
+  });
 
   test('of wrong types, empty, or accepted and never given are errors or results, once each [B-89] [B-90]', async () => {
     const bodies = ['', '{}', '[]', 'null', '"x"', '<html>', '{"jsonrpc":"2.0"}'];

@@ -209,6 +209,16 @@ export class ModernFace implements RemoteSink {
     this.#options.remember({ protocolVersion, capabilities, serverInfo, instructions });
   }
 
+  /** Delivers the error of a legacy server that took the modern form: it may have run, and is not sent again (M-35). */
+  async #deliverError(answer: Answer, request: PendingRequest): Promise<Outcome> {
+    const { modernAnswer } = await import('./modern-client-answers.ts');
+    const facts = { serverInfo: undefined, hasToolTasks: false };
+    const declared = metaOf(request.params)[metaKeys.clientCapabilities];
+    const { text, message } = modernAnswer(request, declared, answer, facts);
+    this.receive(text, message, request);
+    return { kind: 'done' };
+  }
+
   async #sendTo(remote: ModernRemote, request: OutgoingRequest): Promise<Outcome> {
     return sendPatiently((message: OutgoingRequest) => remote.send(message), request);
   }
@@ -274,6 +284,7 @@ export class ModernFace implements RemoteSink {
       const wasRefused = outcome.kind === 'failed' || request.method === 'server/discover';
       if (wasRefused) return this.#asLegacy(request);
       era.found('legacy');
+      if (leg.answer) return this.#deliverError(leg.answer, request);
     } else if (verdict.era === 'modern' && (leg.answer || saysModern(outcome)))
       this.#settle(remote, 'modern');
     return this.#deliver(leg, request) ?? outcome;
