@@ -6,6 +6,8 @@ import { serverRequestRow } from './modern-client-tables.ts';
 
 /** So many requests of the server may wait for answers in the course of one request of the client's. */
 const MAX_OPEN = 64;
+/** So much text may they have together; one alone may be as large as a message may be. */
+const MAX_LENGTH = 64 * 1024 * 1024;
 
 /** A request of the server's that the client is to answer in its retry. */
 interface Ask {
@@ -29,6 +31,8 @@ export class Asks {
   /** @returns false where too many are open */
   add(text: MessageText, { id, method }: JsonRpcRequest): boolean {
     if (this.#open.size >= MAX_OPEN) return false;
+    const held = [...this.#open.values()].reduce((sum, ask) => sum + ask.json.length, 0);
+    if (held > 0 && held + text.length > MAX_LENGTH) return false;
     const json = text.toString();
     const idSpan = findMember(json, 'id');
     const span = findMember(json, 'params');
