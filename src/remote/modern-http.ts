@@ -26,7 +26,7 @@ export interface ModernHttpOptions extends TransportOptions {
 const HEADER_MISMATCH = -32020;
 const MAX_PAGES = 100;
 /** So many subscriptions may be open, each of which has a connection of its own. */
-const MAX_SUBSCRIPTIONS = 256;
+const MAX_SUBSCRIPTIONS = 512;
 
 /** What may be asked again when the stream of the first answer broke (MCP 2026-07-28: a call may have run). */
 const onlyReads =

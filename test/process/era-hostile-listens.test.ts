@@ -217,15 +217,15 @@ describe('200 subscriptions of one client', () => {
     await until('acknowledgements', () => taken(bridge) === 200);
     await callEcho(bridge);
     expect(remote.connections).toBeLessThan(210);
-    for (let id = 300; id < 400; id++) listen(bridge, id);
-    await until('the answers to those that are too many', () => taken(bridge) === 300);
-    expect(streams, 'as many as there is room for').toHaveLength(256);
-    for (let requestId = 300; requestId < 400; requestId++)
+    for (let id = 300; id < 700; id++) listen(bridge, id);
+    await until('the answers to those that are too many', () => taken(bridge) === 600);
+    expect(streams, 'as many as there is room for').toHaveLength(512);
+    for (let requestId = 300; requestId < 700; requestId++)
       bridge.notify('notifications/cancelled', { requestId });
     cancel(bridge);
     await until('the ends of all streams', () => streams.every(({ closed }) => closed));
     const answers = bridge.messages.filter(({ id }) => Number(id) >= 100);
-    expect(answers.map(({ error }) => error?.data.reason)).toEqual(Array(44).fill('overloaded'));
+    expect(answers.map(({ error }) => error?.data.reason)).toEqual(Array(88).fill('overloaded'));
   });
 
   test('share the one stream of a legacy server, as far as there is room [B-67]', async () => {
