@@ -1,4 +1,4 @@
-import type { Authorizer } from '../../authorization/authorizer.ts';
+import { type Authorizer, FixedCredentials } from '../../authorization/authorizer.ts';
 import type { MessageText } from '../../byte-text.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import { isObject, type JsonRpcMessage } from '../../jsonrpc.ts';
@@ -261,7 +261,9 @@ export class ModernFace implements RemoteSink {
   async #subscribe(request: PendingRequest): Promise<Outcome> {
     for (;;) {
       const outcome = await this.#cross(request);
-      if (outcome.kind !== 'challenged' || request.settled) return outcome;
+      // Where the user's own header is the credential, nobody will sign in.
+      const isFinal = this.#options.authorizer instanceof FixedCredentials;
+      if (outcome.kind !== 'challenged' || request.settled || isFinal) return outcome;
       await this.#promised.hold(request);
       if (request.settled) return { kind: 'done' };
     }

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { type Authorizer, FixedCredentials } from '../../../src/authorization/authorizer.ts';
+import type { Authorizer } from '../../../src/authorization/authorizer.ts';
 import type { EraMemory } from '../../../src/bridge/era/era-file.ts';
 import { ModernFace } from '../../../src/bridge/era/modern-face.ts';
 import { RemoteEra } from '../../../src/bridge/era/remote-era.ts';
@@ -18,6 +18,7 @@ import type { Message } from '../../support/json-rpc.ts';
 import { settle } from './bridge-harness.ts';
 import { modernMeta } from './modern-stage.ts';
 import { recordingLogger } from './recording-logger.ts';
+import { ScriptedAuthorizer } from './scripted-authorizer.ts';
 import { discovered, ModernExchange } from './scripted-modern.ts';
 
 type Script = (exchange: ModernExchange) => Outcome | Promise<Outcome>;
@@ -91,7 +92,7 @@ export function faceStage({ era = 'auto', verdict, authorizer, remembered }: Fac
   const face = new ModernFace({
     host: 'a.test',
     era: new RemoteEra(era, memory),
-    authorizer: authorizer ?? new FixedCredentials(),
+    authorizer: authorizer ?? new ScriptedAuthorizer(),
     pending,
     createHttp: (sink) => {
       http.sink = sink;

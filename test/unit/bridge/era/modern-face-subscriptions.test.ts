@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { FixedCredentials } from '../../../../src/authorization/authorizer.ts';
 import { DrawbridgeError } from '../../../../src/errors.ts';
 import { metaKeys } from '../../../../src/revisions.ts';
 import { settle } from '../../helpers/bridge-harness.ts';
@@ -72,6 +73,15 @@ describe('a subscription', () => {
       params: { requestId: 7, reason: 'Gone.' },
     });
     expect(pending.size).toBe(0);
+  });
+
+  test("refused where the credential is the user's own header is refused: nobody will sign in", async () => {
+    const { start, http, written } = faceStage({ era: 'modern', authorizer: new FixedCredentials() });
+    http.on('subscriptions/listen', challenged);
+    const listen = start('subscriptions/listen', filter, 'l');
+    await listen.ended;
+    expect(written).toEqual([]);
+    expect(listen.answers).toMatchObject([{ id: 'l', error: { data: { reason: 'unauthorized' } } }]);
   });
 
   test('before a sign-in is acknowledged for the lists; then it hears what it has missed [M-65, B-93]', async () => {
