@@ -6,8 +6,8 @@ const projects = { unit: 10, integration: 45, process: 45, keychain: 60, browser
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Most of these tests start processes and measure times: more workers than two cores make them lie.
-    maxWorkers: 2,
+    // Most of these tests start processes and then wait for something: two cores serve twice as many of them.
+    maxWorkers: 4,
     passWithNoTests: true,
     projects: Object.entries(projects).map(([name, seconds]) => ({
       extends: true as const,
