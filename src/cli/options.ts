@@ -9,6 +9,8 @@ export interface OptionDefinition {
   help: string;
 }
 
+const MACHINES = 'Machines and enterprises';
+
 export const options: readonly OptionDefinition[] = [
   {
     name: 'header',
@@ -27,7 +29,7 @@ export const options: readonly OptionDefinition[] = [
     name: 'token-command',
     value: 'command',
     group: 'Headers and credentials',
-    help: 'Run this program to get the bearer token, and again when the server answers 401',
+    help: 'Run this program to get the bearer token, and again when that ends or the server answers 401',
   },
   {
     name: 'profile',
@@ -61,6 +63,30 @@ export const options: readonly OptionDefinition[] = [
     help: 'Its secret; ${VAR} is expanded, which keeps it out of the list of processes',
   },
   {
+    name: 'client-key',
+    value: 'file',
+    group: 'Sign-in',
+    help: 'Its private key in place of a secret (private_key_jwt): PEM or JWK',
+  },
+  {
+    name: 'client-key-alg',
+    value: 'RS256|PS256|ES256|EdDSA',
+    group: 'Sign-in',
+    help: "Sign with this algorithm (default: the key's own, as the authorization server takes it)",
+  },
+  {
+    name: 'client-key-id',
+    value: 'kid',
+    group: 'Sign-in',
+    help: "Name the key by this (default: the JWK's own kid, else none)",
+  },
+  {
+    name: 'client-assertion-audience',
+    value: 'audience',
+    group: 'Sign-in',
+    help: 'Whom the signed assertion is for: issuer, token-endpoint or a URI (default: issuer)',
+  },
+  {
     name: 'client-metadata-url',
     value: 'https-url',
     group: 'Sign-in',
@@ -77,7 +103,7 @@ export const options: readonly OptionDefinition[] = [
     value: 'key=value',
     repeatable: true,
     group: 'Sign-in',
-    help: 'Add a parameter to the authorization request',
+    help: "Add a parameter to the authorization request, or to the token request of a machine's grant",
   },
   {
     name: 'allow-missing-pkce',
@@ -125,10 +151,74 @@ export const options: readonly OptionDefinition[] = [
     help: 'For login: sign in on any other device, with a code; a bridge says which command does that',
   },
   {
+    name: 'use-id-token',
+    group: 'Sign-in',
+    help: 'Present the ID token (OpenID Connect) to the server in place of the access token',
+  },
+  {
+    name: 'dpop',
+    value: 'auto|on|off',
+    group: 'Sign-in',
+    help: 'Bind tokens to a key of their own (default: auto, where the authorization server offers it)',
+  },
+  {
     name: 'store',
     value: 'auto|keychain|file|memory',
     group: 'Sign-in',
     help: 'What keeps the key to stored credentials: the keychain, else a file (default: auto)',
+  },
+  {
+    name: 'client-credentials',
+    group: MACHINES,
+    help: 'Get tokens as the client itself, which --client-id and its secret or key prove, without a user',
+  },
+  {
+    name: 'token-endpoint',
+    value: 'url',
+    group: MACHINES,
+    help: 'Get them here, where the server publishes no metadata',
+  },
+  {
+    name: 'workload-token-file',
+    value: 'path',
+    group: MACHINES,
+    help: 'Get tokens for the JWT in this file, which the platform renews (workload identity federation)',
+  },
+  {
+    name: 'workload-token-command',
+    value: 'command',
+    group: MACHINES,
+    help: 'The same for the JWT that this program prints',
+  },
+  {
+    name: 'idp-issuer',
+    value: 'url',
+    group: MACHINES,
+    help: "Sign in at this identity provider of the company's, once for all servers (enterprise-managed authorization)",
+  },
+  {
+    name: 'idp-client-id',
+    value: 'id',
+    group: MACHINES,
+    help: 'The client that is registered there; ${VAR} is expanded',
+  },
+  {
+    name: 'idp-client-secret',
+    value: 'secret',
+    group: MACHINES,
+    help: 'Its secret; ${VAR} is expanded',
+  },
+  {
+    name: 'idp-token-endpoint',
+    value: 'url',
+    group: MACHINES,
+    help: "Exchange tokens here (default: what the identity provider's metadata says)",
+  },
+  {
+    name: 'id-token-file',
+    value: 'path',
+    group: MACHINES,
+    help: "Take the identity provider's ID token from this file in place of a sign-in there",
   },
   {
     name: 'transport',

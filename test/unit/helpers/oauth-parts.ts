@@ -43,6 +43,13 @@ export function signInSettings(more: Partial<SignInSettings> = {}): SignInSettin
     initializeWait: 3000,
     browser: true,
     deviceCode: false,
+    grant: 'user',
+    clientKey: undefined,
+    tokenEndpoint: undefined,
+    workloadToken: undefined,
+    identityProvider: undefined,
+    useIdToken: false,
+    dpop: 'auto',
     ...more,
   };
 }
