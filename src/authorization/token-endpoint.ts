@@ -60,12 +60,30 @@ export async function requestToken(
   parameters: Readonly<Record<string, string>>,
   timeout: number,
 ): Promise<TokenSet> {
+  const json = await requestGrant(http, endpoint, client, parameters, timeout);
+  return parseTokenSet(json, new URL(endpoint).host);
+}
+
+/** What is refused, in words, by `grant_type`; any other is a sign-in. */
+const inWords: Readonly<Record<string, string>> = {
+  refresh_token: 'to renew the token',
+  client_credentials: 'a token for this client',
+  'urn:ietf:params:oauth:grant-type:jwt-bearer': 'a token for the assertion',
+  'urn:ietf:params:oauth:grant-type:token-exchange': 'the access to this server',
+};
+
+/** As `requestToken`, but what the answer holds is the caller's to check. @returns the answer to a granted request */
+export async function requestGrant(
+  http: OAuthHttp,
+  endpoint: string,
+  client: ClientIdentity,
+  parameters: Readonly<Record<string, string>>,
+  timeout: number,
+): Promise<Record<string, unknown>> {
   const answer = await postForm(http, endpoint, client, parameters, timeout);
-  if (answer.status !== 200 || !answer.json || answer.json.error !== undefined) {
-    const what = parameters.grant_type === 'refresh_token' ? 'to renew the token' : 'the sign-in';
-    throw new OAuthError(what, new URL(endpoint).host, withoutSecrets(answer, client, parameters));
-  }
-  return parseTokenSet(answer.json, new URL(endpoint).host);
+  if (answer.status === 200 && answer.json && answer.json.error === undefined) return answer.json;
+  const what = inWords[parameters.grant_type ?? ''] ?? 'the sign-in';
+  throw new OAuthError(what, new URL(endpoint).host, withoutSecrets(answer, client, parameters));
 }
 
 /** Sends a form with the client's authentication (RFC 6749 section 2.3.1), for the endpoints that want it. */
@@ -89,15 +107,26 @@ export function postForm(
   return http.request(new URL(endpoint), { method: 'POST', headers, body: form.toString(), timeout });
 }
 
+const secretParameters = [
+  'code',
+  'code_verifier',
+  'refresh_token',
+  'device_code',
+  'assertion',
+  'subject_token',
+  'client_assertion',
+] as const;
+
 /** Some servers quote in their refusal what they were sent. */
 function withoutSecrets(
   { status, json }: OAuthAnswer,
   { secret }: ClientIdentity,
-  { code, code_verifier, refresh_token, device_code }: Readonly<Record<string, string>>,
+  parameters: Readonly<Record<string, string>>,
 ): Pick<OAuthAnswer, 'status' | 'json'> {
   const description = json?.error_description;
   if (typeof description !== 'string') return { status, json };
-  const clean = [code, code_verifier, refresh_token, device_code, secret].reduce<string>(
+  const sent = secretParameters.map((name) => parameters[name]);
+  const clean = [...sent, secret].reduce<string>(
     (text, value) => (value ? text.replaceAll(value, '…') : text),
     description,
   );
