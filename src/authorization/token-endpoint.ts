@@ -1,6 +1,7 @@
 import type { ClientIdentity } from '../credentials/record.ts';
 import { DrawbridgeError, displayText } from '../errors.ts';
 import type { OAuthAnswer, OAuthHttp } from '../platform/oauth-http.ts';
+import { jwtClaims } from './jwt.ts';
 
 /** An authorization server's own refusal (RFC 6749 section 5.2). */
 export class OAuthError extends DrawbridgeError {
@@ -34,6 +35,16 @@ export class OAuthError extends DrawbridgeError {
   }
 }
 
+/** Who asks a token endpoint: the client, and what signs for it where a key proves it. */
+export interface TokenClient extends ClientIdentity {
+  /**
+   * Signs an assertion for one request (RFC 7523 section 2.2); with the method private_key_jwt, and never without it.
+   *
+   * @throws DrawbridgeError `usage` where the key can't be used
+   */
+  assert?: (() => Promise<string>) | undefined;
+}
+
 /** What a token endpoint gave (RFC 6749 section 5.1). */
 export interface TokenSet {
   accessToken: string;
@@ -41,6 +52,8 @@ export interface TokenSet {
   expiresIn: number | undefined;
   refreshToken: string | undefined;
   scope: string | undefined;
+  /** OpenID Connect Core section 3.1.3.3; a JWT. */
+  idToken: string | undefined;
 }
 
 const MAX_TOKEN = 16 * 1024;
@@ -56,7 +69,7 @@ const YEAR = 31_536_000;
 export async function requestToken(
   http: OAuthHttp,
   endpoint: string,
-  client: ClientIdentity,
+  client: TokenClient,
   parameters: Readonly<Record<string, string>>,
   timeout: number,
 ): Promise<TokenSet> {
@@ -76,7 +89,7 @@ const inWords: Readonly<Record<string, string>> = {
 export async function requestGrant(
   http: OAuthHttp,
   endpoint: string,
-  client: ClientIdentity,
+  client: TokenClient,
   parameters: Readonly<Record<string, string>>,
   timeout: number,
 ): Promise<Record<string, unknown>> {
@@ -87,10 +100,10 @@ export async function requestGrant(
 }
 
 /** Sends a form with the client's authentication (RFC 6749 section 2.3.1), for the endpoints that want it. */
-export function postForm(
+export async function postForm(
   http: OAuthHttp,
   endpoint: string,
-  client: ClientIdentity,
+  client: TokenClient,
   parameters: Readonly<Record<string, string>>,
   timeout: number,
 ): Promise<OAuthAnswer> {
@@ -100,9 +113,14 @@ export function postForm(
     const pair = `${formEncode(client.id)}:${formEncode(client.secret)}`;
     headers.Authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
   } else {
-    form.set('client_id', client.id);
+    // A workload may have none (SEP-1933).
+    if (client.id !== '') form.set('client_id', client.id);
     if (client.authMethod === 'client_secret_post' && client.secret !== undefined)
       form.set('client_secret', client.secret);
+    if (client.authMethod === 'private_key_jwt' && client.assert) {
+      form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+      form.set('client_assertion', await client.assert());
+    }
   }
   return http.request(new URL(endpoint), { method: 'POST', headers, body: form.toString(), timeout });
 }
@@ -130,11 +148,14 @@ function withoutSecrets(
     (text, value) => (value ? text.replaceAll(value, '…') : text),
     description,
   );
-  return { status, json: { ...json, error_description: clean } };
+  // The client's own assertion, and whatever else is a JWT.
+  const cleanest = clean.replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '…');
+  return { status, json: { ...json, error_description: cleanest } };
 }
 
 function parseTokenSet(json: Record<string, unknown>, host: string): TokenSet {
   const { access_token: accessToken, token_type: type, expires_in: expiresIn, refresh_token, scope } = json;
+  const { id_token } = json;
   const unusable = (why: string): never => {
     throw new DrawbridgeError('authorization-server', `${host} gave a token that can't be used: ${why}.`);
   };
@@ -151,6 +172,7 @@ function parseTokenSet(json: Record<string, unknown>, host: string): TokenSet {
     expiresIn: isTime ? (expiresIn as number) : undefined,
     refreshToken: isToken(refresh_token) ? refresh_token : undefined,
     scope: typeof scope === 'string' && /^[\x20-\x7e]*$/.test(scope) ? scope.trim() : undefined,
+    idToken: isToken(id_token) && jwtClaims(id_token) ? id_token : undefined,
   };
 }
 
