@@ -1,4 +1,4 @@
-import { findConnections, type StoredConnection } from '../credentials/record.ts';
+import { type ConnectionRecord, findConnections, type StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -46,14 +46,15 @@ export class CredentialInUse {
    * @throws DrawbridgeError `credential-store`
    */
   load(): boolean {
-    const { clientId, issuer = this.movedTo } = this.#settings.signIn;
+    const { clientId, issuer = this.movedTo, useIdToken } = this.#settings.signIn;
     const all = this.#stored();
     this.knownUntil = all[0]?.record.signedInAt ?? 0;
     const latest = all.find(
       ({ record }) =>
         // Whoever stores a token wants it used, whichever client and issuer a sign-in would take.
         record.personalToken ||
-        ((clientId === undefined || record.client.id === clientId) &&
+        ((!useIdToken || record.idToken !== undefined) &&
+          (clientId === undefined || record.client.id === clientId) &&
           (issuer === undefined || record.issuer === issuer)),
     );
     this.#stamp = latest && this.#store.stamp('connection', latest.id);
@@ -111,7 +112,7 @@ export class CredentialInUse {
   }
 
   #use(stored: StoredConnection | undefined, origin: Origin): void {
-    const value = stored && `Bearer ${stored.record.accessToken}`;
+    const value = stored && `Bearer ${this.#tokenOf(stored.record)}`;
     this.current = stored;
     if (value === this.value) return;
     this.value = value;
@@ -120,8 +121,14 @@ export class CredentialInUse {
     this.isEnded = false;
     if (!stored) return;
     this.isPersonal = stored.record.personalToken === true;
-    const { accessToken, refreshToken, client } = stored.record;
-    for (const secret of [accessToken, refreshToken, client.secret]) if (secret) this.#log.protect(secret);
+    const { accessToken, refreshToken, idToken, client } = stored.record;
+    for (const secret of [accessToken, refreshToken, idToken, client.secret])
+      if (secret) this.#log.protect(secret);
+  }
+
+  #tokenOf({ accessToken, idToken, personalToken }: ConnectionRecord): string {
+    const { useIdToken } = this.#settings.signIn;
+    return useIdToken && !personalToken && idToken !== undefined ? idToken : accessToken;
   }
 
   #tell(error: unknown): void {

@@ -3,6 +3,7 @@ import { type ConnectionRecord, connectionFileId, findConnections } from '../cre
 import { type CredentialStore, GenerationConflict, type Kind } from '../credentials/store.ts';
 import { DrawbridgeError } from '../errors.ts';
 import type { AuthorizationRequest } from './grants/authorization-code.ts';
+import { jwtExpiry } from './jwt.ts';
 import type { SignInTask } from './sign-in/task.ts';
 import type { TokenSet } from './token-endpoint.ts';
 
@@ -26,6 +27,7 @@ export async function saveSignIn(
   request: Pick<AuthorizationRequest, 'server' | 'client' | 'scope' | 'resource'>,
   tokens: TokenSet,
 ): Promise<ConnectionRecord> {
+  if (signIn.useIdToken && tokens.idToken === undefined) throw noIdToken(request.server.issuer);
   const now = Date.now();
   const [latest] = findConnections(store, server, signIn.profile);
   const record: ConnectionRecord = {
@@ -43,13 +45,35 @@ export async function saveSignIn(
     obtainedAt: now,
     ...(request.server.revocationEndpoint && { revocationEndpoint: request.server.revocationEndpoint }),
     ...(tokens.refreshToken !== undefined && { refreshToken: tokens.refreshToken }),
-    ...(tokens.expiresIn !== undefined && { expiresAt: now + tokens.expiresIn * 1000 }),
+    ...lifeOf(tokens, signIn.useIdToken, now),
     ...(request.scope !== undefined && { requestedScope: request.scope }),
     // What was granted is what was asked for, where nothing else is said (RFC 6749 section 5.1).
     ...((tokens.scope ?? request.scope) !== undefined && { scope: tokens.scope ?? request.scope }),
   };
   await replace(store, record, (old) => old.issuer === record.issuer || old.personalToken === true);
   return record;
+}
+
+/**
+ * What a record says of the token that is used: the access token, or the ID token.
+ *
+ * @param now epoch milliseconds
+ */
+export function lifeOf(
+  { idToken, expiresIn }: Pick<TokenSet, 'idToken' | 'expiresIn'>,
+  usesIdToken: boolean,
+  now: number,
+): Pick<ConnectionRecord, 'idToken' | 'expiresAt'> {
+  if (!usesIdToken) return expiresIn === undefined ? {} : { expiresAt: now + expiresIn * 1000 };
+  const expiresAt = idToken && jwtExpiry(idToken);
+  return { ...(idToken && { idToken }), ...(expiresAt && { expiresAt }) };
+}
+
+function noIdToken(issuer: string): DrawbridgeError {
+  return new DrawbridgeError(
+    'authorization-server',
+    `${new URL(issuer).host} gave no ID token: it has to know the scope openid, and this client has to be allowed it.`,
+  );
 }
 
 /**

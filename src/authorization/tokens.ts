@@ -9,7 +9,7 @@ import type { Logger } from '../logger.ts';
 import { NoAnswer, type OAuthHttp } from '../platform/oauth-http.ts';
 import { sleep } from '../platform/sleep.ts';
 import { invalidTargetError } from './providers.ts';
-import { LOCK_PATIENCE, recordLock } from './stored-credentials.ts';
+import { LOCK_PATIENCE, lifeOf, recordLock } from './stored-credentials.ts';
 import { ageOf } from './token-age.ts';
 import { OAuthError, requestToken, type TokenSet } from './token-endpoint.ts';
 
@@ -87,7 +87,10 @@ export class TokenRefresher {
     // What could not be stored is newer than what is on the disk, until somebody writes there.
     const current = found.generation === known.generation ? known : found;
     const { record } = current;
-    const isAnother = record.accessToken !== (refused ?? known.record.accessToken);
+    const isAnother =
+      refused === undefined
+        ? record.accessToken !== known.record.accessToken
+        : refused !== record.accessToken && refused !== record.idToken;
     if (isAnother && ageOf(record, Date.now()) !== 'expired') return renewed(current);
     if (record.refreshToken === undefined) return { kind: 'ended' };
     // Says "spent, outcome unknown" should this process die; and proves at full size that the store can be written [66, 67].
@@ -192,14 +195,19 @@ function renewed(stored: StoredConnection, isStored = true): Refreshed {
 
 /** What a refresh leaves out stays as it was (RFC 6749 section 6). */
 function withTokens(record: ConnectionRecord, tokens: TokenSet): ConnectionRecord {
-  const { refreshPending: _pending, expiresAt: _old, ...rest } = record;
   const now = Date.now();
+  if (record.idToken !== undefined && tokens.idToken === undefined) {
+    // None need come (OpenID Connect Core section 12.2). What renews everything but that is not tried again.
+    const { refreshPending: _pending, refreshToken: _useless, ...rest } = record;
+    return { ...rest, accessToken: tokens.accessToken };
+  }
+  const { refreshPending: _pending, expiresAt: _old, ...rest } = record;
   return {
     ...rest,
     accessToken: tokens.accessToken,
     obtainedAt: now,
     ...(tokens.refreshToken !== undefined && { refreshToken: tokens.refreshToken }),
-    ...(tokens.expiresIn !== undefined && { expiresAt: now + tokens.expiresIn * 1000 }),
+    ...lifeOf(tokens, record.idToken !== undefined, now),
     ...(tokens.scope !== undefined && { scope: tokens.scope }),
   };
 }

@@ -216,3 +216,14 @@ describe('a refusal (RFC 6749 section 5.2) [15]', () => {
     expect(await failureOf(ask(noAnswer(true)).tokens)).not.toBeInstanceOf(OAuthError);
   });
 });
+
+describe('the ID token (OpenID Connect Core section 3.1.3.3)', () => {
+  test.each([
+    ['a JWT', 'eyJhbGciOiJub25lIn0.e30.c2ln', true],
+    ['none', undefined, false],
+    ['an opaque text', 'opaque', false],
+    ['a number', 7, false],
+  ])('%s', async (_what, id_token, isTaken) => {
+    expect((await ask({ json: { ...good, id_token } }).tokens).idToken).toBe(isTaken ? id_token : undefined);
+  });
+});
