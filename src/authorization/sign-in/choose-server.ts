@@ -31,7 +31,11 @@ export async function chooseServer(
   const { signIn, challenge } = task;
   const server = new URL(task.server);
   const discovery = new Discovery(http, server);
-  const resource = await discovery.protectedResource(challenge.resourceMetadata, signIn.resource);
+  // An identity provider is nobody's resource.
+  const isIssuerItself = signIn.issuer !== undefined && new URL(signIn.issuer).href === server.href;
+  const resource = isIssuerItself
+    ? undefined
+    : await discovery.protectedResource(challenge.resourceMetadata, signIn.resource);
   const named = signIn.issuer === undefined ? resource?.authorizationServers : [signIn.issuer];
   if (!named) {
     const authorizationServer = await discovery.legacyAuthorizationServer();

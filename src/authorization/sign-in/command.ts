@@ -8,7 +8,8 @@ export type LoginWay = '--with-token' | '--no-browser' | '--device-code';
  *
  * @param way how, where the settings do not say it
  */
-export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>, way?: LoginWay): string {
+export function loginCommand(settings: Pick<Settings, 'url' | 'signIn' | 'behalf'>, way?: LoginWay): string {
+  const { url, signIn } = settings.behalf ?? settings;
   // A query may hold a key; whoever knows it will put it back.
   const words = [
     'npx',
@@ -28,6 +29,11 @@ export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>, 
   if (way !== '--with-token') {
     add('client-id', signIn.clientId);
     add('client-metadata-url', signIn.clientMetadataUrl);
+    const { identityProvider } = signIn;
+    add('idp-issuer', identityProvider?.issuer);
+    add('idp-client-id', identityProvider?.clientId);
+    add('idp-token-endpoint', identityProvider?.tokenEndpoint);
+    add('id-token-file', identityProvider?.idTokenFile);
     add('issuer', signIn.issuer);
     add('scope', signIn.scope);
     add('resource', signIn.resource ?? undefined);
