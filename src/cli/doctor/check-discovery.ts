@@ -75,7 +75,7 @@ async function legacyServer(examination: Examination): Promise<Finding> {
     examination.authorizationServer = metadata;
     return described(examination, metadata);
   }
-  const { authorizationEndpoint } = metadata;
+  const { authorizationEndpoint = metadata.issuer } = metadata;
   const { status, headers } = await trail.request(new URL(authorizationEndpoint), {
     method: 'GET',
     timeout: PATIENCE,

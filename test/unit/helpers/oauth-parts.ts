@@ -97,6 +97,8 @@ export function serverMetadata(more: Partial<AuthorizationServerMetadata> = {}):
     isAssumed: false,
     codeChallengeMethods: ['S256'],
     tokenEndpointAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    tokenEndpointAuthAlgorithms: undefined,
+    grantTypes: undefined,
     sendsIssuer: true,
     ...more,
   };
