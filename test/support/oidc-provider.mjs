@@ -3,6 +3,7 @@
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { errors, Provider } from 'oidc-provider';
+import { exchangesTokens, takesAssertions } from './enterprise-grants.mjs';
 
 const settings = JSON.parse(process.argv[2]);
 let { accessTokenTtl, resources } = settings;
@@ -24,6 +25,7 @@ const provider = new Provider(settings.issuer, {
     AccessToken: () => accessTokenTtl,
     AuthorizationCode: 60,
     Grant: 86_400,
+    IdToken: () => settings.idTokenTtl,
     Interaction: 600,
     RefreshToken: 86_400,
     Session: 3600,
@@ -96,7 +98,11 @@ async function revokeGrants() {
   return revoked;
 }
 
+const exchange = settings.exchanges && exchangesTokens(provider, settings, tell);
+if (settings.trusts) takesAssertions(provider, settings, tell, () => accessTokenTtl);
+
 const commands = {
+  ...exchange,
   setAccessTokenTtl: (seconds) => {
     accessTokenTtl = seconds;
   },
