@@ -71,6 +71,8 @@ const { output } = await bundle.write({
         name: 'oauth',
         test: /\/src\/(authorization\/(oauth-authorizer|credential-in-use|personal-token|challenge|scopes|step-ups|token-age|sign-in\/pending-sign-in)\.ts|platform\/child-environment\.ts)/,
       },
+      // The key of a bound token, and what it signs.
+      { name: 'dpop', test: /\/src\/authorization\/dpop\.ts/ },
       { name: 'status', test: /\/src\/cli\/stored\/status[a-z-]*\.ts/ },
       // What `logout` needs besides, before there is something to revoke.
       {

@@ -6,7 +6,7 @@ export interface ProtectedResourceMetadata {
   authorizationServers: string[];
   scopes: string[] | undefined;
   /** It takes no token that is not bound (RFC 9728 section 2, dpop_bound_access_tokens_required). */
-  requiresBoundTokens: boolean;
+  requiresBoundTokens: true | undefined;
   /** How proofs may be signed (dpop_signing_alg_values_supported); undefined where nothing is said. */
   dpopAlgorithms: string[] | undefined;
 }
@@ -48,7 +48,7 @@ export function parseProtectedResource(json: Record<string, unknown>): Protected
     resource: json.resource,
     authorizationServers,
     scopes: scopeList(json.scopes_supported),
-    requiresBoundTokens: json.dpop_bound_access_tokens_required === true,
+    requiresBoundTokens: json.dpop_bound_access_tokens_required === true || undefined,
     dpopAlgorithms: strings(json.dpop_signing_alg_values_supported),
   };
 }

@@ -2,6 +2,7 @@ import { connectionId } from '../credentials/ids.ts';
 import { type ConnectionRecord, connectionFileId, findConnections } from '../credentials/record.ts';
 import { type CredentialStore, GenerationConflict, type Kind } from '../credentials/store.ts';
 import { DrawbridgeError } from '../errors.ts';
+import type { Binding } from './binding.ts';
 import type { AuthorizationRequest } from './grants/authorization-code.ts';
 import { jwtExpiry } from './jwt.ts';
 import type { SignInTask } from './sign-in/task.ts';
@@ -24,7 +25,7 @@ export function recordLock(connection: string): string {
 export async function saveSignIn(
   store: CredentialStore,
   { server, signIn }: SignInTask,
-  request: Pick<AuthorizationRequest, 'server' | 'client' | 'scope' | 'resource'>,
+  request: Pick<AuthorizationRequest, 'server' | 'client' | 'scope' | 'resource' | 'binding'>,
   tokens: TokenSet,
 ): Promise<ConnectionRecord> {
   if (signIn.useIdToken && tokens.idToken === undefined) throw noIdToken(request.server.issuer);
@@ -38,7 +39,7 @@ export async function saveSignIn(
     resource: request.resource,
     client: request.client,
     tokenEndpoint: request.server.tokenEndpoint,
-    tokenType: 'Bearer',
+    ...typeOf(tokens, request.binding),
     accessToken: tokens.accessToken,
     // The latest in any case, even if the clock was set back: that is how the others see that it is new.
     signedInAt: Math.max(now, (latest?.record.signedInAt ?? 0) + 1),
@@ -67,6 +68,14 @@ export function lifeOf(
   if (!usesIdToken) return expiresIn === undefined ? {} : { expiresAt: now + expiresIn * 1000 };
   const expiresAt = idToken && jwtExpiry(idToken);
   return { ...(idToken && { idToken }), ...(expiresAt && { expiresAt }) };
+}
+
+/** What a record says of how its tokens are presented, with the key that they are bound to where they are. */
+export function typeOf(
+  { tokenType }: Pick<TokenSet, 'tokenType'>,
+  binding: Binding | undefined,
+): Pick<ConnectionRecord, 'tokenType' | 'dpopKey'> {
+  return tokenType === 'DPoP' && binding ? { tokenType, dpopKey: binding.dpop.key } : { tokenType: 'Bearer' };
 }
 
 function noIdToken(issuer: string): DrawbridgeError {

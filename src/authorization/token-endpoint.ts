@@ -1,6 +1,7 @@
-import type { ClientIdentity } from '../credentials/record.ts';
+import type { ClientIdentity, TokenType } from '../credentials/record.ts';
 import { DrawbridgeError, displayText } from '../errors.ts';
 import type { OAuthAnswer, OAuthHttp } from '../platform/oauth-http.ts';
+import type { Binding } from './binding.ts';
 import { jwtClaims } from './jwt.ts';
 
 /** An authorization server's own refusal (RFC 6749 section 5.2). */
@@ -43,11 +44,15 @@ export interface TokenClient extends ClientIdentity {
    * @throws DrawbridgeError `usage` where the key can't be used
    */
   assert?: (() => Promise<string>) | undefined;
+  /** The key that what is granted is to be bound to (RFC 9449 section 5). */
+  binding?: Binding | undefined;
 }
 
 /** What a token endpoint gave (RFC 6749 section 5.1). */
 export interface TokenSet {
   accessToken: string;
+  /** DPoP: it is bound to the key that was given. */
+  tokenType: TokenType;
   /** Seconds, 1 to 31,536,000; undefined where none was given that makes sense [34]. */
   expiresIn: number | undefined;
   refreshToken: string | undefined;
@@ -74,7 +79,7 @@ export async function requestToken(
   timeout: number,
 ): Promise<TokenSet> {
   const json = await requestGrant(http, endpoint, client, parameters, timeout);
-  return parseTokenSet(json, new URL(endpoint).host);
+  return parseTokenSet(json, new URL(endpoint).host, client.binding);
 }
 
 /** What is refused, in words, by `grant_type`; any other is a sign-in. */
@@ -93,22 +98,29 @@ export async function requestGrant(
   parameters: Readonly<Record<string, string>>,
   timeout: number,
 ): Promise<Record<string, unknown>> {
-  const answer = await postForm(http, endpoint, client, parameters, timeout);
+  const send = (more?: Readonly<Record<string, string>>): Promise<OAuthAnswer> =>
+    postForm(http, endpoint, client, parameters, timeout, more);
+  const answer = await (client.binding ? client.binding.dpop.send('POST', endpoint, send) : send());
   if (answer.status === 200 && answer.json && answer.json.error === undefined) return answer.json;
   const what = inWords[parameters.grant_type ?? ''] ?? 'the sign-in';
   throw new OAuthError(what, new URL(endpoint).host, withoutSecrets(answer, client, parameters));
 }
 
-/** Sends a form with the client's authentication (RFC 6749 section 2.3.1), for the endpoints that want it. */
+/**
+ * Sends a form with the client's authentication (RFC 6749 section 2.3.1), for the endpoints that want it.
+ *
+ * @param more headers in addition
+ */
 export async function postForm(
   http: OAuthHttp,
   endpoint: string,
   client: TokenClient,
   parameters: Readonly<Record<string, string>>,
   timeout: number,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<OAuthAnswer> {
   const form = new URLSearchParams(parameters);
-  const headers: Record<string, string> = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const headers: Record<string, string> = { 'Content-Type': 'application/x-www-form-urlencoded', ...more };
   if (client.authMethod === 'client_secret_basic' && client.secret !== undefined) {
     const pair = `${formEncode(client.id)}:${formEncode(client.secret)}`;
     headers.Authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
@@ -153,7 +165,7 @@ function withoutSecrets(
   return { status, json: { ...json, error_description: cleanest } };
 }
 
-function parseTokenSet(json: Record<string, unknown>, host: string): TokenSet {
+function parseTokenSet(json: Record<string, unknown>, host: string, binding: Binding | undefined): TokenSet {
   const { access_token: accessToken, token_type: type, expires_in: expiresIn, refresh_token, scope } = json;
   const { id_token } = json;
   const unusable = (why: string): never => {
@@ -162,13 +174,19 @@ function parseTokenSet(json: Record<string, unknown>, host: string): TokenSet {
   // RFC 6750 section 2.1, and more: what else fits into a header.
   if (typeof accessToken !== 'string' || !/^[\x21-\x7e]+$/.test(accessToken)) return unusable('it is none');
   if (accessToken.length > MAX_TOKEN) return unusable('it is larger than 16 KiB');
-  if (type !== undefined && String(type).toLowerCase() !== 'bearer')
-    return unusable('its type is not Bearer');
+  // RFC 6749 section 5.1: in any case. Where none is told it is what it always was.
+  const named = type === undefined ? 'bearer' : String(type).toLowerCase();
+  const isBound = named === 'dpop' && binding !== undefined;
+  if (!isBound && named !== 'bearer')
+    return unusable(binding ? 'its type is unknown' : 'its type is not Bearer');
+  if (!isBound && binding?.isRequired)
+    return unusable('it is not bound to a key (DPoP), as it has to be; to do without: --dpop off');
   const isTime = Number.isInteger(expiresIn) && (expiresIn as number) >= 1 && (expiresIn as number) <= YEAR;
   const isToken = (value: unknown): value is string =>
     typeof value === 'string' && value.length <= MAX_TOKEN && /^[\x20-\x7e]+$/.test(value);
   return {
     accessToken,
+    tokenType: isBound ? 'DPoP' : 'Bearer',
     expiresIn: isTime ? (expiresIn as number) : undefined,
     refreshToken: isToken(refresh_token) ? refresh_token : undefined,
     scope: typeof scope === 'string' && /^[\x20-\x7e]*$/.test(scope) ? scope.trim() : undefined,

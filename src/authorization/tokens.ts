@@ -8,6 +8,7 @@ import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { NoAnswer, type OAuthHttp } from '../platform/oauth-http.ts';
 import { sleep } from '../platform/sleep.ts';
+import type { Binding } from './binding.ts';
 import { invalidTargetError } from './providers.ts';
 import { LOCK_PATIENCE, lifeOf, recordLock } from './stored-credentials.ts';
 import { ageOf } from './token-age.ts';
@@ -41,6 +42,8 @@ export class TokenRefresher {
   readonly #connection: string;
   readonly #secret: string | undefined;
   readonly #log: Logger;
+  /** Kept for the nonces of its authorization server. */
+  #binding: Binding | undefined;
 
   /**
    * @param connection the connection's id, whose lock is taken
@@ -129,7 +132,11 @@ export class TokenRefresher {
   async #request(record: ConnectionRecord, refreshToken: string): Promise<TokenSet> {
     const giveUpAt = performance.now() + PATIENCE;
     const isConfigured = record.client.source === 'configured' && this.#secret !== undefined;
-    const client = isConfigured ? { ...record.client, secret: this.#secret } : record.client;
+    const client = {
+      ...record.client,
+      ...(isConfigured && { secret: this.#secret }),
+      binding: await this.#bindingOf(record),
+    };
     let parameters: Record<string, string> = {
       grant_type: 'refresh_token',
       refresh_token: refreshToken,
@@ -159,6 +166,15 @@ export class TokenRefresher {
     }
   }
 
+  /** What was bound once is never renewed as a bearer token. */
+  async #bindingOf({ tokenType, dpopKey }: ConnectionRecord): Promise<Binding | undefined> {
+    if (tokenType !== 'DPoP' || !dpopKey) return undefined;
+    const { Dpop } = await import('./dpop.ts');
+    if (this.#binding?.dpop.key.d !== dpopKey.d)
+      this.#binding = { dpop: new Dpop(dpopKey), isRequired: true };
+    return this.#binding;
+  }
+
   async #failed(intent: StoredConnection, error: unknown): Promise<Refreshed> {
     if (!(error instanceof OAuthError) || error.isPassing)
       return { kind: 'failed', error: asDrawbridgeError(error) };
@@ -174,7 +190,8 @@ export class TokenRefresher {
     this.#log.warn('token not renewed', { error: error.code, status: error.status });
     // Refused for another reason: the grant may stand, so it is kept (DESIGN rule 3). A registration that is gone heals
     // by a sign-in; a client of the user's own does not, nor does what no authorization server has said.
-    const isHealed = error.code !== '' && intent.record.client.source === 'registered';
+    const isHealed =
+      error.code !== '' && !/dpop/.test(error.code) && intent.record.client.source === 'registered';
     return isHealed ? { kind: 'ended' } : { kind: 'failed', error };
   }
 

@@ -61,6 +61,9 @@ const signingIn = [
   'iss-not-advertised',
   // Its metadata names another authorization server after the first request that was served: two windows.
   'authorization-server-migration',
+  // Extensions. Found by `--dpop auto`: the metadata lists it, and the challenge is one for it.
+  'dpop',
+  'dpop-nonce',
 ];
 
 const refusing = [

@@ -12,8 +12,12 @@ export interface SignInTask {
   folder: string;
   /** What opens it; a secret may be among it. */
   store: StoreSettings;
-  /** `resource_metadata` and `scope` of the challenge that made it necessary. */
-  challenge: { resourceMetadata?: string | undefined; scope?: string | undefined };
+  /** `resource_metadata` and `scope` of the challenge that made it necessary, and whether it was one for bound tokens. */
+  challenge: {
+    resourceMetadata?: string | undefined;
+    scope?: string | undefined;
+    dpop?: boolean | undefined;
+  };
   /** Scopes that were asked for before and are to be asked for again. */
   earlierScope: string | undefined;
   /** When the latest of the kept credentials were given, epoch milliseconds or 0: newer ones are as good as our own. */

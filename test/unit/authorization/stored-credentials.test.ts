@@ -20,6 +20,7 @@ const tokens: TokenSet = {
   expiresIn: 60,
   refreshToken: 'r',
   scope: 'a',
+  tokenType: 'Bearer',
   idToken: undefined,
 };
 const request = (more: Partial<AuthorizationRequest> = {}): AuthorizationRequest => ({

@@ -71,6 +71,7 @@ describe('a token response (RFC 6749 section 5.1) [34, T32]', () => {
   test('with everything', async () => {
     expect(await tokens({ expires_in: 3600, refresh_token: 'next', scope: ' a b ' })).toEqual({
       accessToken: 'access',
+      tokenType: 'Bearer',
       expiresIn: 3600,
       refreshToken: 'next',
       scope: 'a b',
@@ -80,6 +81,7 @@ describe('a token response (RFC 6749 section 5.1) [34, T32]', () => {
   test('with the least, M10', async () => {
     expect(await tokens({})).toEqual({
       accessToken: 'access',
+      tokenType: 'Bearer',
       expiresIn: undefined,
       refreshToken: undefined,
       scope: undefined,
