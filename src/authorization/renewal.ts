@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts';
 import { OAuthHttp } from '../platform/oauth-http.ts';
 import type { Settings } from '../settings.ts';
 import { Discovery } from './discovery.ts';
+import { RefreshGrant } from './refresh-grant.ts';
 import { loginCommand } from './sign-in/command.ts';
 import { OAuthError } from './token-endpoint.ts';
 import { type Refreshed, TokenRefresher } from './tokens.ts';
@@ -26,7 +27,7 @@ export class Renewal {
     this.#log = log;
     this.#http = new OAuthHttp(url, network);
     const connection = connectionId(url.href, signIn.profile);
-    this.#refresher = new TokenRefresher(store, this.#http, connection, signIn.clientSecret, log);
+    this.#refresher = new TokenRefresher(store, new RefreshGrant(this.#http, signIn, log), connection, log);
   }
 
   /** As TokenRefresher.refresh. */

@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
 import { DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { type Challenge, FixedCredentials } from './authorizer.ts';
-
-const TIMEOUT = 30_000;
-const MAX_OUTPUT = 16 * 1024;
+import { runForSecret } from './secret-command.ts';
 
 /**
  * Bearer tokens from a program of the user's, a secret manager's command line for instance. It runs without a shell,
@@ -62,8 +59,8 @@ export class TokenCommand extends FixedCredentials {
   }
 
   async #read(): Promise<string> {
-    const [program, ...words] = this.#command as [string, ...string[]];
-    const token = (await run(program, words, this.#closed.signal)).trim();
+    const [program] = this.#command as [string, ...string[]];
+    const token = (await runForSecret('token command', this.#command, this.#closed.signal)).trim();
     // The characters that a header may carry, RFC 6750 section 2.1 and what providers in fact issue.
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw new DrawbridgeError(
@@ -76,36 +73,4 @@ export class TokenCommand extends FixedCredentials {
     this.#value = `Bearer ${token}`;
     return this.#value;
   }
-}
-
-/** Its standard error is not shown: some programs repeat their secret there. */
-function run(program: string, words: string[], signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = {
-      timeout: TIMEOUT,
-      killSignal: 'SIGKILL' as const,
-      signal,
-      maxBuffer: MAX_OUTPUT,
-      windowsHide: true,
-      env: withoutSecrets(process.env),
-    };
-    const child = execFile(program, words, options, (error, stdout) => {
-      if (!error) return resolve(stdout);
-      const why = error.killed
-        ? `gave no answer within ${TIMEOUT / 1000} s`
-        : `failed (${error.code ?? error.signal})`;
-      reject(
-        new DrawbridgeError(
-          'token-command-failed',
-          `The token command "${program}" ${why}; try it in a terminal.`,
-        ),
-      );
-    });
-    child.stdin?.end();
-  });
-}
-
-/** Our own secrets are none of the command's business. */
-function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MCP_DRAWBRIDGE_')));
 }

@@ -11,6 +11,8 @@ export interface AssertionTerms {
   scope: string | undefined;
   /** The resource indicator (RFC 8707); null sends none. */
   resource: string | null;
+  /** Parameters of the user's. */
+  extra?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -27,10 +29,11 @@ export function requestByAssertion(
   server: Pick<AuthorizationServerMetadata, 'tokenEndpoint'>,
   client: TokenClient,
   assertion: string,
-  { scope, resource }: AssertionTerms,
+  { scope, resource, extra }: AssertionTerms,
   timeout: number,
 ): Promise<TokenSet> {
   const parameters = {
+    ...extra,
     grant_type: JWT_BEARER,
     assertion,
     ...(scope !== undefined && { scope }),
