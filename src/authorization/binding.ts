@@ -22,26 +22,33 @@ export interface BindingQuestion {
   known: readonly StoredConnection[];
 }
 
+/** What is to become of tokens: `offered` ones are taken as they come, bound or not. */
+export type BindingChoice = 'none' | 'offered' | 'required';
+
 /**
- * A new key where tokens are to be bound: where the user demands it, where that was so before, and where the resource
- * takes bound tokens (docs/decisions/0015).
+ * Whether tokens are to be bound: where the user demands it, where that was so before, and where the resource takes bound
+ * tokens (docs/decisions/0015).
  *
- * @returns undefined where the tokens are to be bearer tokens
- * @throws DrawbridgeError `sign-in-refused` where they have to be bound, and the server knows no way that we know
+ * @throws DrawbridgeError `sign-in-refused` where they have to be, and the authorization server takes no proofs of ours
  */
-export function chooseBinding(question: BindingQuestion): Binding | undefined {
+export function bindingChoice(question: BindingQuestion): BindingChoice {
   const { signIn, authorizationServer, known } = question;
-  if (signIn.dpop === 'off' || signIn.useIdToken) return undefined;
+  if (signIn.dpop === 'off' || signIn.useIdToken) return 'none';
   const { issuer, dpopAlgorithms } = authorizationServer;
   const wasBound = known.some(({ record }) => record.issuer === issuer && record.tokenType === 'DPoP');
   const isRequired = signIn.dpop === 'on' || wasBound;
-  if (!isRequired && !takesBoundTokens(question)) return undefined;
+  if (!isRequired && !takesBoundTokens(question)) return 'none';
   // Where nothing is listed, the answer tells.
-  if (dpopAlgorithms && !dpopAlgorithms.includes(DPOP_ALGORITHM)) {
-    if (isRequired) throw noAlgorithm(issuer);
-    return undefined;
-  }
-  return { dpop: new Dpop(generateDpopKey()), isRequired };
+  const isPossible = dpopAlgorithms?.includes(DPOP_ALGORITHM) ?? true;
+  if (isRequired && !isPossible) throw noAlgorithm(issuer);
+  return isRequired ? 'required' : isPossible ? 'offered' : 'none';
+}
+
+/** A new key where tokens are to be bound, for one record. See bindingChoice. */
+export function chooseBinding(question: BindingQuestion): Binding | undefined {
+  const choice = bindingChoice(question);
+  if (choice === 'none') return undefined;
+  return { dpop: new Dpop(generateDpopKey()), isRequired: choice === 'required' };
 }
 
 /**

@@ -25,6 +25,11 @@ export async function runToken(settings: Settings): Promise<number> {
   try {
     const { record } = await currentRecord(settings, folder, log);
     await print(`${record.accessToken}\n`);
+    if (record.tokenType === 'DPoP')
+      process.stderr.write(
+        'This token is bound to a key that stays in the credential store (DPoP): no other program can use it. ' +
+          'For one that is not: login --dpop off, where the server takes those.\n',
+      );
     return 0;
   } finally {
     await log.flush();

@@ -94,7 +94,8 @@ function described(examination: Examination, record: ConnectionRecord, before: s
         : `the access token is good for ${spanOf(left)}`;
   const renewal = refreshToken === undefined ? 'it can not be renewed' : 'it can be renewed';
   const from = importedFrom === undefined ? '' : `, taken over from ${displayText(importedFrom, 40)}`;
-  const text = `${before}of ${displayText(issuer, 200)}${from}; ${life}, and ${renewal}`;
+  const bound = record.tokenType === 'DPoP' ? ', bound to a key (DPoP)' : '';
+  const text = `${before}of ${displayText(issuer, 200)}${from}${bound}; ${life}, and ${renewal}`;
   const facts = factsOf(record);
   if (record.personalToken) return ok(`a personal access token; ${life}`, facts);
   const named = protectedResource?.authorizationServers;
@@ -119,6 +120,7 @@ function factsOf(record: ConnectionRecord): Record<string, string | boolean | nu
     issuer: displayText(issuer, 200),
     kind: personalToken ? 'personal-token' : 'oauth',
     client: client.source,
+    tokenType: record.tokenType,
     scope: scope ?? null,
     resource,
     expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),

@@ -1,3 +1,4 @@
+import { checkBinding } from './check-binding.ts';
 import { checkCredentials, checkGrantedScopes, checkLeftovers } from './check-credentials.ts';
 import { checkAuthorizationServer, checkProtectedResource } from './check-discovery.ts';
 import { checkEndpoint } from './check-endpoint.ts';
@@ -31,6 +32,7 @@ export const steps: readonly Step[] = [
   { id: 'registration', title: 'Registration', needs: ['authorization-server'], run: checkRegistration },
   { id: 'scope', title: 'Scopes to ask for', needs: ['authorization-server'], run: checkScopes },
   { id: 'resource', title: 'Resource to ask for', needs: ['authorization-server'], run: checkResource },
+  { id: 'binding', title: 'Bound tokens', needs: ['authorization-server'], run: checkBinding },
   { id: 'credentials', title: 'Credentials', needs: ['store'], run: checkCredentials },
   { id: 'granted-scope', title: 'Scopes granted', needs: ['credentials'], run: checkGrantedScopes },
   { id: 'leftovers', title: 'Left by others', needs: ['store'], run: checkLeftovers },

@@ -35,6 +35,8 @@ export interface ConnectionStatus {
   /** The command that would help. */
   fix: string | null;
   kind: 'oauth' | 'personal-token';
+  /** `DPoP`: bound to a key, which is kept with it. */
+  tokenType: ConnectionRecord['tokenType'];
   issuer: string;
   /** Not known: nothing that is kept tells it. */
   account: null;
@@ -164,6 +166,7 @@ function describe(
     problem: inUse ? judged.problem : null,
     fix: hasProblem ? commandFor(server, profile, record) : null,
     kind: record.personalToken ? 'personal-token' : 'oauth',
+    tokenType: record.tokenType,
     issuer: displayText(issuer, 300),
     account: null,
     scopes:

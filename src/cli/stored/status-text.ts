@@ -83,8 +83,9 @@ function stateOf({ state, problem }: ConnectionStatus): string {
   return problem === null ? 'signed in' : problems[problem];
 }
 
-function tokenOf({ expiresAt, kind }: ConnectionStatus, now: number): string {
-  const what = kind === 'personal-token' ? 'personal access token, ' : '';
+function tokenOf({ expiresAt, kind, tokenType }: ConnectionStatus, now: number): string {
+  const bound = tokenType === 'DPoP' ? 'bound to a key (DPoP), ' : '';
+  const what = kind === 'personal-token' ? 'personal access token, ' : bound;
   if (expiresAt === null) return `${what}no end is known`;
   const at = Date.parse(expiresAt);
   return `${what}${at <= now ? 'ended' : 'ends'} ${relativeTime(at, now)} (${absoluteTime(at)})`;
