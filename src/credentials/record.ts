@@ -57,6 +57,8 @@ export interface ConnectionRecord {
   refreshToken?: string | undefined;
   /** By what it was got, where no user has signed in for it: then it is got anew in place of a refresh. */
   grant?: (typeof machineGrants)[number] | undefined;
+  /** The issuer that the user has signed in at for it, with the grant `enterprise`: a connection of its own, with this URL. */
+  identityProvider?: string | undefined;
   /** What was granted. */
   scope?: string | undefined;
   requestedScope?: string | undefined;
@@ -110,6 +112,7 @@ export function parseConnectionRecord(value: unknown): ConnectionRecord | undefi
     isOptional(value.expiresAt, isTime) &&
     isOptional(value.refreshToken, isText) &&
     isOptional(value.grant, (grant) => machineGrants.some((known) => known === grant)) &&
+    isOptional(value.identityProvider, (issuer) => isText(issuer) && URL.canParse(issuer)) &&
     isOptional(value.scope, isText) &&
     isOptional(value.requestedScope, isText) &&
     isTime(value.signedInAt) &&

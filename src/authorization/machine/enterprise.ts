@@ -29,6 +29,7 @@ export class EnterpriseGrant implements MachineGrant {
   readonly kind = 'enterprise';
   /** The sign-in at the identity provider; undefined where the ID token comes from a file. */
   readonly user: IdentityProviderUser | undefined;
+  readonly identityProvider: string | undefined;
   readonly #settings: Settings;
   readonly #identityProvider: IdentityProviderSettings;
   readonly #store: CredentialStore;
@@ -49,7 +50,10 @@ export class EnterpriseGrant implements MachineGrant {
     this.#identityProvider = identityProvider;
     this.#store = store;
     if (clientSecret !== undefined) log.protect(clientSecret);
-    if (idTokenFile === undefined) this.user = new IdentityProviderUser(settings, folder, store, log);
+    if (idTokenFile === undefined) {
+      this.user = new IdentityProviderUser(settings, folder, store, log);
+      this.identityProvider = issuer;
+    }
     this.#idTokens = this.user ?? new IdTokenFile(idTokenFile as string, log);
     // The user has named it: it may be where the MCP server may not send us.
     const named = new URL((issuer ?? tokenEndpoint) as string);

@@ -37,4 +37,6 @@ export interface MachineGrant {
    * challenge is handed to it where `obtain` has said `sign-in-needed`.
    */
   readonly user?: Authorizer | undefined;
+  /** The issuer that `user` signs in at, for the record. */
+  readonly identityProvider?: string | undefined;
 }

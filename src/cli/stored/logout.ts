@@ -1,6 +1,6 @@
 import { IssuerMemory } from '../../authorization/issuer-memory.ts';
 import { SIGN_IN_GATE } from '../../authorization/sign-in/task.ts';
-import { connectionsIn, type SignedOut, signOut } from '../../authorization/sign-out.ts';
+import { connectionsIn, identityProvidersOf, type SignedOut, signOut } from '../../authorization/sign-out.ts';
 import { EraFile } from '../../bridge/era/remote-era.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import { connectionId } from '../../credentials/ids.ts';
@@ -15,7 +15,7 @@ import { buildSettings } from '../build-settings.ts';
 import { createLogger } from '../create-logger.ts';
 import type { OptionValues } from '../options.ts';
 import { openKeptStore } from './kept-store.ts';
-import { connectionName, hostOf, revocationText } from './logout-text.ts';
+import { connectionName, hostOf, keptIdentityProvider, revocationText } from './logout-text.ts';
 
 /** The user has said no. */
 const DECLINED = 1;
@@ -94,7 +94,8 @@ class Logout {
           : 'What mcp-remote keeps for it stays where it is, and is not taken over.',
       );
     this.#sayUnread(done);
-    await this.#revoke(done.records, network, done.records);
+    const records = [...done.records, ...(await this.#endIdentityProviders(done.records))];
+    await this.#revoke(records, network, records);
     return 0;
   }
 
@@ -141,6 +142,23 @@ class Logout {
     const failed = settled.find((one) => one.status === 'rejected');
     if (failed) throw failed.reason;
     return 0;
+  }
+
+  /** The sign-in at an identity provider would give the next bridge a new token unasked; others may still need it. */
+  async #endIdentityProviders(gone: readonly ConnectionRecord[]): Promise<ConnectionRecord[]> {
+    const ended: ConnectionRecord[] = [];
+    for (const { server, profile, uses } of identityProvidersOf(this.#store, gone)) {
+      const name = connectionName({ server, profile });
+      if (uses > 0) {
+        say(keptIdentityProvider(server, name, profile, uses));
+        continue;
+      }
+      const { records } = await signOut(this.#store, connectionId(server, profile), async () => {});
+      if (records.length > 0)
+        say(`Signed out of ${name} as well, the identity provider, which nothing else is used through.`);
+      ended.push(...records);
+    }
+    return ended;
   }
 
   /** Without the key everything can still be deleted, but nothing be read. */
