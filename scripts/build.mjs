@@ -69,8 +69,11 @@ const { output } = await bundle.write({
       },
       {
         name: 'oauth',
-        test: /\/src\/(authorization\/(oauth-authorizer|credential-in-use|personal-token|challenge|scopes|step-ups|token-age|sign-in\/pending-sign-in)\.ts|platform\/child-environment\.ts)/,
+        test: /\/src\/(authorization\/(oauth-authorizer|credential-in-use|personal-token|proof-refused|serves|challenge|scopes|step-ups|token-age|sign-in\/pending-sign-in)\.ts|platform\/child-environment\.ts)/,
       },
+      // The same for machines, of which the grants are files of their own.
+      { name: 'machine', test: /\/src\/authorization\/machine\/machine-authorizer\.ts/ },
+      { name: 'jwt', test: /\/src\/authorization\/jwt\.ts/ },
       // The key of a bound token, and what it signs.
       { name: 'dpop', test: /\/src\/authorization\/dpop\.ts/ },
       { name: 'status', test: /\/src\/cli\/stored\/status[a-z-]*\.ts/ },
@@ -81,7 +84,7 @@ const { output } = await bundle.write({
       },
       {
         name: 'sign-in',
-        test: /\/src\/(authorization\/(?!(authorizer|lazy-authorizer|token-command)\.ts)|platform\/(oauth-http|address-policy)\.ts)/,
+        test: /\/src\/(authorization\/(?!(authorizer|lazy-authorizer|token-command|secret-command)\.ts)|platform\/(oauth-http|address-policy)\.ts)/,
       },
     ],
   },

@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts';
 import type { RequestSigner } from '../platform/http-client.ts';
 import type { Settings } from '../settings.ts';
 import type { Dpop } from './dpop.ts';
+import { serves } from './serves.ts';
 
 /** How often a running bridge looks whether another process has stored other credentials, in milliseconds. */
 const LOOK_EVERY = 1_000;
@@ -50,18 +51,9 @@ export class CredentialInUse {
    * @throws DrawbridgeError `credential-store`
    */
   load(): boolean {
-    const { clientId, issuer = this.movedTo, useIdToken, dpop } = this.#settings.signIn;
     const all = this.#stored();
     this.knownUntil = all[0]?.record.signedInAt ?? 0;
-    const latest = all.find(
-      ({ record }) =>
-        // Whoever stores a token wants it used, whichever client and issuer a sign-in would take.
-        record.personalToken ||
-        ((!useIdToken || record.idToken !== undefined) &&
-          (clientId === undefined || record.client.id === clientId) &&
-          (issuer === undefined || record.issuer === issuer) &&
-          (dpop === 'auto' || useIdToken || (record.tokenType === 'DPoP') === (dpop === 'on'))),
-    );
+    const latest = all.find(({ record }) => serves(record, this.#settings.signIn, this.movedTo));
     this.#stamp = latest && this.#store.stamp('connection', latest.id);
     const before = this.value;
     const isKnown = latest?.id === this.current?.id && latest?.generation === this.current?.generation;

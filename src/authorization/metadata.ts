@@ -111,6 +111,18 @@ export function assumedAuthorizationServer(origin: string): AuthorizationServerM
   };
 }
 
+/** What is known of an authorization server whose token endpoint the user has named, and which publishes nothing. */
+export function namedAuthorizationServer(issuer: string, tokenEndpoint: string): AuthorizationServerMetadata {
+  return {
+    ...assumedAuthorizationServer(new URL(tokenEndpoint).origin),
+    issuer,
+    tokenEndpoint,
+    authorizationEndpoint: undefined,
+    registrationEndpoint: undefined,
+    isAssumed: false,
+  };
+}
+
 function strings(value: unknown): string[] | undefined {
   if (!Array.isArray(value)) return undefined;
   return value.filter((item): item is string => typeof item === 'string');

@@ -10,6 +10,7 @@ import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './author
 import { type BearerChallenge, bearerChallenge, proofError } from './challenge.ts';
 import { CredentialInUse } from './credential-in-use.ts';
 import { personalTokenRefused } from './personal-token.ts';
+import { proofRefused } from './proof-refused.ts';
 import type { Renewal } from './renewal.ts';
 import { covers, unite } from './scopes.ts';
 import { SignInAttempts } from './sign-in/attempts.ts';
@@ -112,7 +113,8 @@ export class OAuthAuthorizer implements Authorizer {
     if (used !== this.#inUse.value && this.#inUse.value !== undefined) return undefined;
     const problem = used?.startsWith('DPoP ') ? proofError(header) : undefined;
     // What is wrong with a proof no sign-in mends; what can be repaired of it was.
-    if (problem === 'use_dpop_nonce' || problem === 'invalid_dpop_proof') return this.#uselessProof(problem);
+    if (problem === 'use_dpop_nonce' || problem === 'invalid_dpop_proof')
+      return proofRefused(this.#settings.url, problem);
     this.#challenge = { resourceMetadata: said.resourceMetadata, scope: said.scope, dpop: said.dpop };
     this.#recovering ??= this.#recover(used, said.resourceMetadata).finally(() => {
       this.#recovering = undefined;
@@ -241,15 +243,6 @@ export class OAuthAuthorizer implements Authorizer {
     this.#inUse.movedTo = issuer;
     this.#inUse.load();
     return true;
-  }
-
-  #uselessProof(problem: string): DrawbridgeError {
-    const { host } = this.#settings.url;
-    return new DrawbridgeError(
-      'unauthorized',
-      `${host} does not take our proof of possession (${problem}); is the clock of this computer right? To do without: --dpop off.`,
-      { status: 401 },
-    );
   }
 
   #uselessToken(): DrawbridgeError {

@@ -149,7 +149,12 @@ export function checkPin(
     ({ record: { client } }) => client.source === 'configured' && client.id === clientId,
   )?.record.issuer;
   if (pinned === undefined || pinned === issuer || signIn.issuer !== undefined) return;
-  throw new DrawbridgeError(
+  throw pinBroken(issuer, pinned);
+}
+
+/** The server has moved, or says so: nothing of the old authorization server's goes to the new one by that alone. */
+export function pinBroken(issuer: string, pinned: string): DrawbridgeError {
+  return new DrawbridgeError(
     'sign-in-refused',
     `The server now names another authorization server (${new URL(issuer).host}) than the one that your client belongs to (${new URL(pinned).host}); nothing was sent there. If it really has moved, give --issuer ${issuer}.`,
   );
