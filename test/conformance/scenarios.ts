@@ -34,6 +34,10 @@ const scenarios: Record<string, Record<string, number>> = {
     'auth/pre-registration': 10,
     'auth/dpop': 12,
     'auth/dpop-nonce': 14,
+    'auth/enterprise-managed-authorization': 2,
+    'auth/client-credentials-basic': 1,
+    'auth/client-credentials-jwt': 1,
+    'auth/wif-jwt-bearer': 1,
   },
   '2026-07-28': {
     tools_call: 2,
@@ -71,6 +75,10 @@ const scenarios: Record<string, Record<string, number>> = {
     'auth/metadata-issuer-mismatch': 3,
     'auth/dpop': 13,
     'auth/dpop-nonce': 15,
+    'auth/enterprise-managed-authorization': 2,
+    'auth/client-credentials-basic': 1,
+    'auth/client-credentials-jwt': 1,
+    'auth/wif-jwt-bearer': 1,
   },
 };
 
