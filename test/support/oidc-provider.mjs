@@ -38,7 +38,10 @@ const provider = new Provider(settings.issuer, {
     registration: { enabled: settings.registration },
     registrationManagement: { enabled: settings.registrationManagement },
     revocation: { enabled: true },
-    dPoP: { enabled: settings.dpop },
+    dPoP: {
+      enabled: settings.dpop,
+      ...(settings.dpopNonces && { nonceSecret: Buffer.alloc(32, 'n'), requireNonce: () => true }),
+    },
     deviceFlow: { enabled: settings.device },
     pushedAuthorizationRequests: {
       enabled: settings.par !== 'off',

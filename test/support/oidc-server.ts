@@ -25,6 +25,8 @@ export interface OidcServerOptions {
   /** Clients that are registered from the start, in the names of RFC 7591. */
   clients?: Record<string, unknown>[];
   dpop?: boolean;
+  /** Proofs need a nonce of its own (RFC 9449 section 8), off by default. */
+  dpopNonces?: boolean;
   /** The device grant (RFC 8628), off by default. */
   device?: boolean;
   /** Seconds that an ID token lives, 3600 by default. */
@@ -100,6 +102,7 @@ export class OidcServer {
       registrationManagement: options.registrationManagement ?? false,
       clients: options.clients ?? [],
       dpop: options.dpop ?? false,
+      dpopNonces: options.dpopNonces ?? false,
       device: options.device ?? false,
       idTokenTtl: options.idTokenTtl ?? 3600,
       exchanges: options.exchanges,
