@@ -92,7 +92,7 @@ export class MachineTokens {
   async #obtain(wish: Wish): Promise<Refreshed> {
     const { settings, folder, store, log } = this.#parts;
     const { url, signIn } = settings;
-    const { challenge, earlierScope, insufficient } = wish;
+    const { challenge, earlierScope } = wish;
     try {
       const known = findConnections(store, url.href, signIn.profile);
       const task = createTask(settings, folder, {
@@ -112,7 +112,7 @@ export class MachineTokens {
       const terms = new SignInTerms(task, chosen, memory, log);
       for (;;) {
         const wanted = this.#template(task, chosen, client, terms, ours);
-        const result = await refresher.refresh(wanted, insufficient?.record.accessToken);
+        const result = await refresher.refresh(wanted, undefined);
         if (result.kind !== 'failed' || !(result.error instanceof OAuthError)) return result;
         const { code, description, isPassing } = result.error;
         if (!isPassing && (await terms.leaveOut(code, description))) continue;

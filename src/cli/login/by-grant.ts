@@ -1,7 +1,7 @@
 import { MachineTokens } from '../../authorization/machine/machine-tokens.ts';
 import { openGrant } from '../../authorization/machine/open-grant.ts';
 import type { SignInTask } from '../../authorization/sign-in/task.ts';
-import { type ConnectionRecord, findConnections } from '../../credentials/record.ts';
+import type { ConnectionRecord } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -26,20 +26,18 @@ export interface GrantStage {
  * @throws DrawbridgeError why there is none
  */
 export async function loginByGrant({ challenge, signal, ...parts }: GrantStage): Promise<ConnectionRecord> {
-  const { settings, store } = parts;
-  const { url, signIn } = settings;
   const grant = await openGrant(parts);
   try {
-    const insufficient = findConnections(store, url.href, signIn.profile).find(
-      ({ record }) => record.grant === grant.kind,
-    );
     const result = await Promise.race([
-      new MachineTokens(parts, grant).obtain({ challenge, insufficient }),
+      new MachineTokens(parts, grant).obtain({ challenge }),
       aborted(signal),
     ]);
     if (result.kind === 'renewed') return result.stored.record;
     if (result.kind === 'failed') throw result.error;
-    throw new DrawbridgeError('sign-in-refused', `Somebody has signed out of ${url.host} meanwhile.`);
+    throw new DrawbridgeError(
+      'sign-in-refused',
+      `Somebody has signed out of ${parts.settings.url.host} meanwhile.`,
+    );
   } finally {
     await grant.user?.close();
   }

@@ -13,7 +13,7 @@ import { stateFolder } from '../../platform/paths.ts';
 import type { NetworkSettings, Settings } from '../../settings.ts';
 import { buildSettings } from '../build-settings.ts';
 import { createLogger } from '../create-logger.ts';
-import type { OptionValues } from '../options.ts';
+import { environmentName, type OptionValues, options } from '../options.ts';
 import { openKeptStore } from './kept-store.ts';
 import { connectionName, hostOf, keptIdentityProvider, revocationText } from './logout-text.ts';
 
@@ -42,7 +42,7 @@ export async function runLogout({ url, all, yes, given }: LogoutRequest): Promis
     throw new DrawbridgeError('usage', 'logout wants either the URL of a server or --all; see --help.');
   if (all && given.profile !== undefined)
     throw new DrawbridgeError('usage', '--all is for every profile; leave out --profile.');
-  const { env } = process;
+  const env = ownEnvironment(process.env);
   // With --all it is for every server what it is for any.
   const settings = buildSettings(url ?? 'https://localhost', { ...given, 'allow-http': true }, env);
   const log = createLogger({ level: 'warn', format: 'text' });
@@ -54,6 +54,16 @@ export async function runLogout({ url, all, yes, given }: LogoutRequest): Promis
     await log.flush();
   }
 }
+
+/** Without the variables of options that it does not take: what they want besides is not there to be given. */
+function ownEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const others = options
+    .filter(({ name }) => !usedOptions.has(name))
+    .map(({ name }) => environmentName(name));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !others.includes(name)));
+}
+
+const usedOptions = new Set(['profile', 'store', 'connect-timeout', 'ca-file', 'ipv4']);
 
 class Logout {
   readonly #store: CredentialStore;
