@@ -32,7 +32,8 @@ export async function configuredClient(
   if (clientKey) {
     const key = await readClientKey(clientKey);
     const algorithm = chooseAlgorithm(key, clientKey, server);
-    return withProof({ ...identity, authMethod: 'private_key_jwt', algorithm }, signIn, server);
+    const settings = { ...clientKey, algorithm };
+    return withProof({ ...identity, authMethod: 'private_key_jwt', key: settings }, signIn, server);
   }
   if (clientSecret === undefined) return { ...identity, authMethod: 'none' };
   const authMethod = chooseAuthMethod(server.tokenEndpointAuthMethods, true);
@@ -40,8 +41,8 @@ export async function configuredClient(
 }
 
 /**
- * A client of a record with what proves it now: secrets and keys are renewed, and a key is in no record at all. Clients
- * that the user has not named are left as they are.
+ * A client of a record with what proves it now: secrets and keys are renewed, and no key is in a record, but its place.
+ * Clients that the user has not named are left as they are.
  *
  * @param server where its assertions go
  */
@@ -51,19 +52,17 @@ export function withProof(
   server: Named,
 ): TokenClient {
   if (client.source !== 'configured') return client;
-  const { secret: _old, ...rest } = client;
-  if (clientKey)
-    return {
-      ...rest,
-      authMethod: 'private_key_jwt',
-      assert: () => signAssertion(client, clientKey, server),
-    };
-  if (client.authMethod === 'private_key_jwt' && secret === undefined)
-    return { ...rest, assert: () => Promise.reject(keyMissing(client)) };
-  if (secret === undefined) return client;
-  const isBySecret =
-    client.authMethod === 'client_secret_basic' || client.authMethod === 'client_secret_post';
-  return { ...rest, secret, authMethod: isBySecret ? client.authMethod : 'client_secret_basic' };
+  const { secret: oldSecret, key: oldKey, ...rest } = client;
+  const key = clientKey ?? (secret === undefined && oldKey ? { ...oldKey, algorithm: undefined } : undefined);
+  if (key) {
+    // What was found to suit both, unless the key is of another kind by now.
+    const assert = (): Promise<string> => signAssertion(client.id, key, oldKey?.algorithm, server);
+    return { ...rest, key: oldKey ?? key, authMethod: 'private_key_jwt', assert };
+  }
+  const proof = secret ?? oldSecret;
+  if (proof === undefined) return client;
+  const authMethod = client.authMethod === 'private_key_jwt' ? 'client_secret_basic' : client.authMethod;
+  return { ...rest, secret: proof, authMethod };
 }
 
 /** What of a client is kept: not how its assertions are signed. */
@@ -94,22 +93,22 @@ function chooseAlgorithm(
 
 /** A fresh assertion of who the client is (RFC 7523 section 3), with its audience as a single string [X-04, 110]. */
 async function signAssertion(
-  client: ClientIdentity,
+  id: string,
   settings: ClientKeySettings,
+  preferred: ClientKeyAlgorithm | undefined,
   { issuer, tokenEndpoint }: Named,
 ): Promise<string> {
   const key = await readClientKey(settings);
   const able = algorithmsOf(key, settings);
-  // Chosen at the sign-in; the key may be of another kind by now.
-  const algorithm = able.find((name) => name === client.algorithm) ?? (able[0] as ClientKeyAlgorithm);
+  const algorithm = able.find((name) => name === preferred) ?? (able[0] as ClientKeyAlgorithm);
   const named: Readonly<Record<string, string>> = { issuer, 'token-endpoint': tokenEndpoint };
   const now = Math.floor(Date.now() / 1000);
   const kid = settings.id ?? key.id;
   const content = [
     { alg: algorithm, typ: 'JWT', ...(kid !== undefined && { kid }) },
     {
-      iss: client.id,
-      sub: client.id,
+      iss: id,
+      sub: id,
       aud: named[settings.audience] ?? settings.audience,
       jti: randomUUID(),
       iat: now,
@@ -129,10 +128,3 @@ const signatures: Readonly<Record<ClientKeyAlgorithm, (content: Buffer, key: Cli
   ES256: (content, { key }) => sign('sha256', content, { key, dsaEncoding: 'ieee-p1363' }),
   EdDSA: (content, { key }) => sign(null, content, key),
 };
-
-function keyMissing({ id }: ClientIdentity): DrawbridgeError {
-  return new DrawbridgeError(
-    'usage',
-    `The client "${id.slice(0, 100)}" is proven by a key; give --client-key as at the sign-in.`,
-  );
-}

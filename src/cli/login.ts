@@ -185,6 +185,8 @@ function refuse(settings: Settings, { withToken }: LoginOptions, interactivity: 
   }
   if (withToken && signIn.deviceCode)
     throw new DrawbridgeError('usage', '--with-token and --device-code are two ways; give one of them.');
+  if (withToken && signIn.grant !== 'user')
+    throw new DrawbridgeError('usage', '--with-token stores a token; leave out what would get another one.');
   if (store.choice === 'memory')
     throw new DrawbridgeError('usage', '--store memory keeps nothing that "login" could store.');
   const { isAttended, noBrowser } = interactivity;

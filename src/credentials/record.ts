@@ -1,4 +1,5 @@
 import { isObject } from '../jsonrpc.ts';
+import { type ClientKeySettings, clientKeyAlgorithms } from '../settings.ts';
 import { connectionId, idOf } from './ids.ts';
 import type { CredentialStore } from './store.ts';
 
@@ -16,8 +17,8 @@ export interface ClientIdentity {
   secret?: string | undefined;
   secretExpiresAt?: number | undefined;
   authMethod: ClientAuthMethod;
-  /** With private_key_jwt: what its assertions are signed with. The key itself is the user's file. */
-  algorithm?: string | undefined;
+  /** With private_key_jwt: where its key is, and how it is used. */
+  key?: ClientKeySettings | undefined;
   source: (typeof clientSources)[number];
 }
 
@@ -175,7 +176,7 @@ function isClientIdentity(value: unknown): value is ClientIdentity {
     isText(value.id) &&
     isOptional(value.secret, isText) &&
     isOptional(value.secretExpiresAt, isTime) &&
-    isOptional(value.algorithm, isText) &&
+    isOptional(value.key, isClientKey) &&
     clientAuthMethods.some((method) => method === value.authMethod) &&
     clientSources.some((source) => source === value.source)
   );
@@ -187,6 +188,16 @@ function isDpopKey(value: unknown): value is DpopKey {
     value.kty === 'EC' &&
     value.crv === 'P-256' &&
     [value.x, value.y, value.d].every((part) => isText(part) && /^[\w-]{43}$/.test(part))
+  );
+}
+
+function isClientKey(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isText(value.file) &&
+    isOptional(value.algorithm, (name) => clientKeyAlgorithms.some((known) => known === name)) &&
+    isOptional(value.id, isText) &&
+    isText(value.audience)
   );
 }
 

@@ -1,5 +1,5 @@
 import { isLoopback } from '../../platform/url-policy.ts';
-import type { Settings } from '../../settings.ts';
+import type { ClientKeySettings, Settings, WorkloadTokenSource } from '../../settings.ts';
 
 export type LoginWay = '--with-token' | '--no-browser' | '--device-code';
 
@@ -28,6 +28,12 @@ export function loginCommand(settings: Pick<Settings, 'url' | 'signIn' | 'behalf
   // A token that is there already has to do with none of these.
   if (way !== '--with-token') {
     add('client-id', signIn.clientId);
+    // A secret has to be filled in.
+    add('client-secret', signIn.clientSecret === undefined || signIn.grant === 'user' ? undefined : '…');
+    addKey(add, signIn.clientKey);
+    addFlag('client-credentials', signIn.grant === 'client-credentials');
+    add('token-endpoint', signIn.tokenEndpoint);
+    addWorkload(add, signIn.workloadToken);
     add('client-metadata-url', signIn.clientMetadataUrl);
     const { identityProvider } = signIn;
     add('idp-issuer', identityProvider?.issuer);
@@ -40,10 +46,26 @@ export function loginCommand(settings: Pick<Settings, 'url' | 'signIn' | 'behalf
     addFlag('no-resource', signIn.resource === null);
     addFlag('allow-missing-pkce', signIn.allowMissingPkce);
     addFlag('device-code', way === undefined && signIn.deviceCode);
+    addFlag('use-id-token', signIn.useIdToken && !settings.behalf);
+    add('dpop', signIn.dpop === 'auto' ? undefined : signIn.dpop);
   }
   addFlag('allow-http', url.protocol === 'http:' && !isLoopback(url));
   if (way !== undefined) words.push(way);
   return words.map(quote).join(' ');
+}
+
+type Add = (name: string, value: string | undefined) => void;
+
+function addKey(add: Add, key: ClientKeySettings | undefined): void {
+  add('client-key', key?.file);
+  add('client-key-alg', key?.algorithm);
+  add('client-key-id', key?.id);
+  add('client-assertion-audience', key?.audience === 'issuer' ? undefined : key?.audience);
+}
+
+function addWorkload(add: Add, source: WorkloadTokenSource | undefined): void {
+  if (source && 'file' in source) add('workload-token-file', source.file);
+  if (source && 'command' in source) add('workload-token-command', source.command.map(quote).join(' '));
 }
 
 function quote(word: string): string {

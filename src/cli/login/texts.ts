@@ -111,6 +111,7 @@ export function grantedDocument(record: ConnectionRecord): Record<string, unknow
     server: search ? `${origin}${pathname}?…` : server,
     profile,
     kind: personalToken ? 'personal-token' : 'oauth',
+    grant: grant ?? null,
     issuer,
     // Nothing that is asked for tells it.
     account: null,

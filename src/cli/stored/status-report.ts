@@ -29,12 +29,14 @@ export interface ConnectionStatus {
   state: State;
   /** Whether a request can be made with it, after a renewal perhaps. */
   usable: boolean;
-  /** Whether it is what bridges use: the latest sign-in of this server and profile. */
+  /** Whether it is what bridges use: the latest of this server, profile and grant. */
   inUse: boolean;
   problem: Problem | null;
   /** The command that would help. */
   fix: string | null;
   kind: 'oauth' | 'personal-token';
+  /** By what it is got and renewed without a sign-in at the issuer; null where a user has signed in. */
+  grant: NonNullable<ConnectionRecord['grant']> | null;
   /** `DPoP`: bound to a key, which is kept with it. */
   tokenType: ConnectionRecord['tokenType'];
   issuer: string;
@@ -98,10 +100,13 @@ export function readStatus(
       return isServer && (query.profile === undefined || profile === query.profile);
     })
     .sort(inOrder);
-  const connections = found.map(({ record, generation }, index) => {
-    const before = found[index - 1]?.record;
-    const isLatest = before?.server !== record.server || before.profile !== record.profile;
-    const { server, profile } = record;
+  const seen = new Set<string>();
+  const connections = found.map(({ record, generation }) => {
+    const { server, profile, grant = '' } = record;
+    // Which of several grants is used is for the options of a bridge to say.
+    const use = JSON.stringify([server, profile, grant]);
+    const isLatest = !seen.has(use);
+    seen.add(use);
     const verdict = new EraFile(folder, server, profile).read();
     const told = new StoredServerMemory(store, server, profile, log).read();
     return { ...describe(record, now, isLatest), generation, remote: describeRemote(verdict, told) };
@@ -166,6 +171,7 @@ function describe(
     problem: inUse ? judged.problem : null,
     fix: hasProblem ? commandFor(server, profile, record) : null,
     kind: record.personalToken ? 'personal-token' : 'oauth',
+    grant: record.grant ?? null,
     tokenType: record.tokenType,
     issuer: displayText(issuer, 300),
     account: null,
@@ -202,7 +208,9 @@ function judge(record: ConnectionRecord, now: number): { state: State; problem: 
     : { state: 'ok', problem: null };
 }
 
-function isRefreshable({ refreshToken, client }: ConnectionRecord, now: number): boolean {
+function isRefreshable({ refreshToken, client, grant }: ConnectionRecord, now: number): boolean {
+  // The grant is in the options of the bridge, and as good as those are.
+  if (grant !== undefined) return true;
   return refreshToken !== undefined && (client.secretExpiresAt ?? Number.POSITIVE_INFINITY) > now;
 }
 
