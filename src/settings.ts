@@ -98,7 +98,7 @@ export interface SignInSettings {
 export type GrantChoice = 'user' | 'client-credentials' | 'workload' | 'enterprise';
 
 export const dpopChoices = ['auto', 'on', 'off'] as const;
-/** Whether tokens are bound to a key (RFC 9449); `auto`: where the authorization server offers it. */
+/** Whether tokens are bound to a key (RFC 9449); `auto`: where the MCP server says that it takes that. */
 export type DpopChoice = (typeof dpopChoices)[number];
 
 export const clientKeyAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;

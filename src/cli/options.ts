@@ -159,7 +159,7 @@ export const options: readonly OptionDefinition[] = [
     name: 'dpop',
     value: 'auto|on|off',
     group: 'Sign-in',
-    help: 'Bind tokens to a key of their own (default: auto, where the authorization server offers it)',
+    help: 'Bind tokens to a key of their own (default: auto, where the MCP server takes such tokens)',
   },
   {
     name: 'store',

@@ -99,6 +99,31 @@ describe('a bound token', () => {
     expect(stage.windows).toBe(1);
   });
 
+  test('a redirect and a stream that is resumed have proofs of their own [X-20, X-21]', async () => {
+    const { stage, resource } = await boundStage({ resourceNonces: 'rotating' });
+    const { remote } = stage.remote;
+    const bridge = await stage.connect();
+    remote.once('tools/call', (exchange) => exchange.redirect(307, '/moved?x=1'));
+    expect((await callEcho(bridge)).result).toEqual(echoed);
+    expect(resource.proofs.at(-1)?.claims.htu).toBe(`${stage.remote.origin}/moved`);
+    let id: unknown;
+    remote.once('tools/call', (exchange) => {
+      id = exchange.id;
+      const stream = exchange.sse();
+      stream.send({ jsonrpc: '2.0', method: 'notifications/message', params: {} }, { id: 'e1', retry: 1 });
+      stream.end();
+    });
+    remote.on('GET', (exchange) => {
+      if (exchange.request.headers['last-event-id'] !== 'e1') return exchange.status(405);
+      const stream = exchange.sse();
+      stream.send({ jsonrpc: '2.0', id, result: echoed });
+      stream.end();
+    });
+    expect((await callEcho(bridge)).result).toEqual(echoed);
+    expect(resource.proofs.at(-1)?.claims.htm).toBe('GET');
+    expect(resource.check.faults).toEqual([]);
+  });
+
   test('a client registers itself for it, apart from the one for bearer tokens [X-24]', async () => {
     const { stage, options } = await boundStage({ schemes: ['Bearer', 'DPoP'], takesBearer: true });
     await stage.signIn('--dpop', 'off');
@@ -185,9 +210,10 @@ describe('nonces [X-22, X-23, T116]', () => {
     },
   );
 
-  test('twenty calls at once, though each nonce is good once', async () => {
-    const { stage } = await boundStage({ resourceNonces: 'one' });
+  test('twenty calls at once, when the nonce has changed', async () => {
+    const { stage, resource } = await boundStage({ resourceNonces: 'one' });
     const bridge = await stage.connect();
+    resource.forget();
     const answers = await Promise.all(Array.from({ length: 20 }, () => callEcho(bridge)));
     expect(answers.filter(({ result }) => result === undefined)).toEqual([]);
   });

@@ -139,7 +139,14 @@ describe('a start with stored credentials', () => {
   test('loads nothing that only a refresh or a sign-in needs', () => {
     const loaded = [...loadedWith('src/cli/oauth-connection.ts')];
     expect(loaded).toContain('src/authorization/oauth-authorizer.ts');
-    for (const file of ['renewal', 'tokens', 'discovery', 'sign-in/run-sign-in', 'browser/callback-server'])
+    for (const file of [
+      'renewal',
+      'tokens',
+      'discovery',
+      'dpop',
+      'sign-in/run-sign-in',
+      'browser/callback-server',
+    ])
       expect(loaded).not.toContain(`src/authorization/${file}.ts`);
     for (const name of ['node:child_process', 'node:dns']) expect(loaded).not.toContain(name);
   });
