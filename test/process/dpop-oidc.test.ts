@@ -84,6 +84,43 @@ describe('bound tokens with oidc-provider', () => {
     expect([check.faults, setup.browser.opened]).toEqual([[], []]);
   });
 
+  test.each(['auto', 'on'])(
+    'by client credentials, --dpop %s: got and renewed with one key [X-07, X-19]',
+    async (choice) => {
+      const { server, setup, remote, check, proofs, end } = await world({
+        dpopNonces: true,
+        machines: true,
+        clients: [
+          {
+            client_id: 'service',
+            client_secret: 'canary-service-secret',
+            grant_types: ['client_credentials'],
+            response_types: [],
+            redirect_uris: [],
+          },
+        ],
+      });
+      const client = [
+        '--client-credentials',
+        '--client-id',
+        'service',
+        '--client-secret',
+        'canary-service-secret',
+      ];
+      const args = [...client, '--dpop', choice];
+      const one = startBridge(remote.url, { args, env: setup.env });
+      expect(await initialize(one), one.stderr).toHaveProperty('result');
+      const { stdout } = await runCommand(['token', remote.url, ...args], setup.env, 30_000);
+      end(stdout.trim());
+      expect((await callEcho(one)).result).toEqual(echoed);
+      expect(server.grants('client_credentials')).toBe(2);
+      expect(server.refusals.filter(({ error }) => error !== 'use_dpop_nonce')).toEqual([]);
+      expect(check.faults).toEqual([]);
+      expect(new Set(proofs.map(({ jkt }) => jkt)).size).toBe(1);
+      expect(setup.browser.opened).toEqual([]);
+    },
+  );
+
   test('logout revokes the bound tokens', async () => {
     const { remote, setup, bridge, server } = await world({ dpopNonces: true });
     const one = bridge();

@@ -43,6 +43,7 @@ const provider = new Provider(settings.issuer, {
       ...(settings.dpopNonces && { nonceSecret: Buffer.alloc(32, 'n'), requireNonce: () => true }),
     },
     deviceFlow: { enabled: settings.device },
+    clientCredentials: { enabled: settings.machines },
     pushedAuthorizationRequests: {
       enabled: settings.par !== 'off',
       requirePushedAuthorizationRequests: settings.par === 'required',

@@ -27,6 +27,8 @@ export interface OidcServerOptions {
   dpop?: boolean;
   /** Proofs need a nonce of its own (RFC 9449 section 8), off by default. */
   dpopNonces?: boolean;
+  /** The client credentials grant (RFC 6749 section 4.4), off by default. */
+  machines?: boolean;
   /** The device grant (RFC 8628), off by default. */
   device?: boolean;
   /** Seconds that an ID token lives, 3600 by default. */
@@ -104,6 +106,7 @@ export class OidcServer {
       dpop: options.dpop ?? false,
       dpopNonces: options.dpopNonces ?? false,
       device: options.device ?? false,
+      machines: options.machines ?? false,
       idTokenTtl: options.idTokenTtl ?? 3600,
       exchanges: options.exchanges,
       trusts: options.trusts,
