@@ -7,7 +7,7 @@ import { type CheckedProof, ProofCheck } from './proof-check.ts';
  * How a server uses nonces: not at all, one for ever, another with each answer (the one before is good no more), or asking
  * for another whatever comes.
  */
-export type Nonces = 'none' | 'one' | 'rotating' | 'endless';
+type Nonces = 'none' | 'one' | 'rotating' | 'endless';
 
 export interface BoundStageOptions {
   authorizationNonces?: Nonces;
@@ -182,4 +182,9 @@ export async function boundStage(options: BoundStageOptions = {}): Promise<Bound
     exchange.json(401, { error: error ?? 'unauthorized' }, { 'WWW-Authenticate': fields.join(', ') });
     return true;
   }
+}
+
+/** The different schemes that requests came with, in their order. */
+export function schemesOf({ presented }: Pick<BoundStage, 'presented'>): string[] {
+  return [...new Set(presented.map((one) => one.split(' ')[0] ?? ''))];
 }
