@@ -15,7 +15,7 @@ export interface Settings {
   /** How the user is signed in where the server asks for it. */
   signIn: SignInSettings;
   /** The connection that this one is for, where its server is an identity provider; the user knows that one only. */
-  behalf?: { url: URL; signIn: SignInSettings };
+  behalf?: Pick<Settings, 'url' | 'headers' | 'signIn'>;
   store: StoreSettings;
   tools: ToolFilterSettings;
   /** The size in bytes above which a message is refused, in either direction. */

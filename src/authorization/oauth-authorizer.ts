@@ -16,7 +16,7 @@ import { covers, unite } from './scopes.ts';
 import { SignInAttempts } from './sign-in/attempts.ts';
 import { loginCommand } from './sign-in/command.ts';
 import { neededError, PendingSignIn } from './sign-in/pending-sign-in.ts';
-import { createTask, type SignInTask } from './sign-in/task.ts';
+import { createTask, type SignInTask, secretsOf } from './sign-in/task.ts';
 import { StepUps } from './step-ups.ts';
 import { ageOf } from './token-age.ts';
 import type { Refreshed } from './tokens.ts';
@@ -316,7 +316,7 @@ export class OAuthAuthorizer implements Authorizer {
       attempts: this.#attempts,
       isDone: () => this.#inUse.isReplaced(replaces),
       command: this.#command,
-      secrets: [...Object.values(this.#settings.headers), signIn.clientSecret ?? ''].filter(Boolean),
+      secrets: [...secretsOf(this.#settings), ...(task.secrets ?? [])],
       log: this.#log,
     });
     this.#signIn = pending;

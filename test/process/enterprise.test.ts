@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { followSignIn, recordingBrowser } from '../support/browsers.ts';
-import { enterpriseWorld } from '../support/enterprise-world.ts';
+import { type EnterpriseWorld, enterpriseWorld } from '../support/enterprise-world.ts';
 import { initialize } from '../support/oauth-stage.ts';
 import { isLinux } from '../support/prerequisites.ts';
 import { toolsOf, toolText, untilTools } from '../support/sign-in-world.ts';
@@ -11,6 +11,14 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/wait.ts';
 
 const echoed = { content: [{ type: 'text', text: '{"a":1}' }] };
+
+/** The first ID token and the first access token are over. */
+async function untilAllHasEnded(world: EnterpriseWorld): Promise<void> {
+  const [{ subjectToken = '' } = {}] = world.idp.of('exchange');
+  const [{ accessToken = '' } = {}] = world.server.of('assertion');
+  const ends = [subjectToken, accessToken].map((token) => Number(decodeJwt(token).exp) * 1000);
+  await until('the end of the tokens', () => Math.max(...ends) < Date.now(), 10_000);
+}
 
 describe.skipIf(!isLinux)('enterprise-managed authorization', () => {
   test('[X-09, X-10, X-11, X-13] sign-in at the identity provider, exchange, grant: in one window', async () => {
@@ -90,10 +98,7 @@ describe.skipIf(!isLinux)('enterprise-managed authorization', () => {
       server: { accessTokenTtl: 3 },
     });
     const bridge = await world.connect();
-    await until('the end of the ID token', () => {
-      const [{ subjectToken = '' } = {}] = world.idp.of('exchange');
-      return Number(decodeJwt(subjectToken).exp) * 1000 < Date.now() - 500;
-    });
+    await untilAllHasEnded(world);
     expect((await bridge.callTool('echo', { a: 1 }, 30_000)).result).toEqual(echoed);
     expect(world.windows).toHaveLength(2);
     expect(world.server.authorizations).toBe(0);
@@ -103,10 +108,7 @@ describe.skipIf(!isLinux)('enterprise-managed authorization', () => {
     const world = await enterpriseWorld({ idp: { idTokenTtl: 3 }, server: { accessTokenTtl: 3 } });
     const bridge = await world.connect();
     await world.idp.revokeGrants();
-    await until('the end of the ID token', () => {
-      const [{ subjectToken = '' } = {}] = world.idp.of('exchange');
-      return Number(decodeJwt(subjectToken).exp) * 1000 < Date.now() - 500;
-    });
+    await untilAllHasEnded(world);
     expect((await bridge.callTool('echo', { a: 1 }, 30_000)).result).toEqual(echoed);
     expect(world.windows).toHaveLength(2);
   });
@@ -183,6 +185,45 @@ describe.skipIf(!isLinux)('enterprise-managed authorization', () => {
     expect(error?.message).not.toContain('canary');
     expect(world.remotes[0]?.credentials('initialize').filter(Boolean)).toEqual([]);
     expect(world.counts.assertions).toBe(0);
+  });
+
+  test('[X-15] an assertion that is refused is shown nowhere, and nothing else is tried', async () => {
+    // The authorization server trusts somebody else, and quotes what it was sent.
+    const world = await enterpriseWorld({ server: { trusts: 'http://127.0.0.1:1' } });
+    const { error } = await initialize(world.bridge());
+    expect(error?.message).toContain(
+      `${new URL(world.server.issuer).host} refused a token for the assertion`,
+    );
+    expect(error?.message).toContain('invalid_grant');
+    expect([world.windows.length, world.server.authorizations]).toEqual([1, 0]);
+  });
+
+  test('[X-16] the identity provider has a bad moment: it is asked again, and no window opens for it', async () => {
+    const world = await enterpriseWorld();
+    const bridge = await world.connect();
+    world.revoked.add(world.server.of('assertion')[0]?.accessToken ?? '');
+    await world.idp.setPolicy('temporarily_unavailable');
+    const call = bridge.callTool('echo', { a: 1 }, 40_000);
+    await until('a second try', () => world.idp.of('exchange').length >= 3);
+    await world.idp.setPolicy(undefined);
+    expect((await call).result).toEqual(echoed);
+    expect(world.windows).toHaveLength(1);
+  });
+
+  test('[T120] neither the sign-in nor the browser gets a secret of either client', async () => {
+    const world = await enterpriseWorld();
+    Object.assign(world.setup.env, { PLAIN: 'canary-mcp-secret', SIMPLE: 'canary-idp-secret' });
+    await world.connect(['--client-secret', '${PLAIN}', '--idp-client-secret', '${SIMPLE}']);
+    const [{ env = {} } = {}] = world.setup.browser.starts;
+    expect(Object.keys(env)).toContain('PATH');
+    expect(JSON.stringify(env)).not.toContain('canary');
+  });
+
+  test('nothing is stored with --store memory, and it works all the same', async () => {
+    const world = await enterpriseWorld();
+    const bridge = await world.connect(['--store', 'memory']);
+    expect((await bridge.callTool('echo', { a: 1 })).result).toEqual(echoed);
+    expect(JSON.parse((await world.command(['status', '--json'], [])).stdout).connections).toEqual([]);
   });
 
   test('the client does not wait: sign_in gives the link there, and the tools appear when the user is done', async () => {
@@ -303,5 +344,53 @@ describe.skipIf(!isLinux)('commands', () => {
     expect(world.idp.of('grant.revoked').length).toBeGreaterThan(0);
     const { stdout } = await world.command(['status', '--json'], []);
     expect(JSON.parse(stdout).connections).toEqual([]);
+  });
+});
+
+describe.skipIf(!isLinux)('doctor', () => {
+  const examine = async (world: EnterpriseWorld, ...args: string[]) => {
+    const options = [...world.options, ...args];
+    const { code, stdout, stderr } = await world.command(['doctor', world.urlOf(), '--json'], options);
+    const { steps } = JSON.parse(stdout || `{"steps":[],"stderr":${JSON.stringify(stderr)}}`);
+    const step = (id: string) => steps.find((one: { id: string }) => one.id === id);
+    const failed = steps.filter(({ status }: { status: string }) => status === 'fail');
+    return { code, step, failed: failed.map(({ id }: { id: string }) => id) };
+  };
+
+  test('before the sign-in: names the command, and opens no window', async () => {
+    const world = await enterpriseWorld();
+    const { code, step } = await examine(world);
+    expect(code).toBe(4);
+    expect(step('identity-provider')).toMatchObject({ status: 'fail', reason: 'sign-in-needed' });
+    expect(step('identity-provider').fix).toContain(`--idp-issuer ${world.idp.issuer}`);
+    expect(world.windows).toEqual([]);
+  });
+
+  test('after it: all is well, to the list of tools', async () => {
+    const world = await enterpriseWorld();
+    (await world.connect()).closeStdin();
+    const { code, step, failed } = await examine(world);
+    expect(failed).toEqual([]);
+    expect(code).toBe(0);
+    expect(step('identity-provider').text).toContain(`signed in at ${world.idp.issuer}`);
+    expect(step('tools').status).toBe('ok');
+    expect(world.windows).toHaveLength(1);
+  });
+
+  test('a company that says no', async () => {
+    const world = await enterpriseWorld({ idp: { idTokenTtl: 3 }, server: { accessTokenTtl: 2 } });
+    (await world.connect()).closeStdin();
+    await world.idp.setPolicy('access_denied');
+    await untilAllHasEnded(world);
+    const { code, step } = await examine(world);
+    expect(code).toBe(4);
+    expect(step('credentials')).toMatchObject({ status: 'fail', reason: 'sign-in-refused' });
+    expect(step('credentials').text).toContain('does not allow you to use');
+  });
+
+  test('an identity provider that is another one than its metadata says', async () => {
+    const world = await enterpriseWorld();
+    const { step } = await examine(world, '--idp-issuer', `${world.idp.issuer}/other`);
+    expect(step('identity-provider')).toMatchObject({ status: 'fail', reason: 'authorization-server' });
   });
 });

@@ -6,7 +6,7 @@ import { requestGrant } from '../token-endpoint.ts';
 /** Who asks a token endpoint. */
 type TokenClient = Parameters<typeof requestGrant>[2];
 
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ID_JAG = 'urn:ietf:params:oauth:token-type:id-jag';
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
 /** The `typ` of an ID-JAG: what tells it from any other JWT of the same issuer. */

@@ -23,7 +23,7 @@ export function identityProviderSettings(settings: Settings): Settings {
     url: new URL(issuer as string),
     headers: {},
     tokenCommand: undefined,
-    behalf: { url: settings.url, signIn: settings.signIn },
+    behalf: settings,
     signIn: {
       ...settings.signIn,
       // Those of the server are asked for with the assertion.

@@ -238,7 +238,7 @@ class SignInFlow {
     if (!this.#mayOpenWindow)
       return onNoWindow(url, 'windows were opened for this connection lately, and nobody used them');
     await this.#attempts.begin(true);
-    const secrets = task.signIn.clientSecret === undefined ? [] : [task.signIn.clientSecret];
+    const secrets = [task.signIn.clientSecret ?? '', ...(task.secrets ?? [])].filter(Boolean);
     const { opened, why = 'unknown problem' } = await openBrowser(url, env, secrets);
     if (!opened) onNoWindow(url, why);
   }

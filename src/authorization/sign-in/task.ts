@@ -26,6 +26,8 @@ export interface SignInTask {
   opensWindow: boolean;
   /** A person has run `login`: the limits on windows do not hold. */
   isRequested: boolean;
+  /** What the environment of no browser may hold, besides what proves the client. */
+  secrets?: readonly string[];
 }
 
 /** What the sign-in tells on its way. */
@@ -62,8 +64,14 @@ export function createTask(
     signIn: settings.signIn,
     folder,
     store: settings.store,
+    ...(settings.behalf && { secrets: secretsOf(settings.behalf) }),
     ...rest,
   };
+}
+
+/** What of the settings of a connection is secret in the environment, whatever the variable is called. */
+export function secretsOf({ headers, signIn }: Pick<Settings, 'headers' | 'signIn'>): string[] {
+  return [...Object.values(headers), signIn.clientSecret ?? ''].filter(Boolean);
 }
 
 /** @returns undefined where the holder of the gate has announced nothing yet, or something else */
