@@ -24,6 +24,7 @@ const provider = new Provider(settings.issuer, {
   ttl: {
     AccessToken: () => accessTokenTtl,
     AuthorizationCode: 60,
+    ClientCredentials: () => accessTokenTtl,
     Grant: 86_400,
     IdToken: () => settings.idTokenTtl,
     Interaction: 600,
@@ -81,7 +82,9 @@ provider.on('grant.success', (ctx) => {
   const { params, entities } = ctx.oidc;
   const grant = (entities.AccessToken ?? entities.RefreshToken ?? entities.AuthorizationCode)?.grantId;
   if (grant) grants.add(grant);
-  tell('grant', { grantType: grantTypeOf(ctx), grant, resource: params.resource, scope: params.scope });
+  const { clientId } = entities.Client ?? {};
+  const { resource, scope } = params;
+  tell('grant', { clientId, grantType: grantTypeOf(ctx), grant, resource, scope });
 });
 provider.on('grant.revoked', (ctx, grant) => {
   tell('grant.revoked', { grant, path: ctx?.path, grantType: grantTypeOf(ctx) });
