@@ -1,4 +1,3 @@
-import { loginCommand } from '../../authorization/sign-in/command.ts';
 import { EraFile } from '../../bridge/era/remote-era.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import type { KeyHolderDescription } from '../../credentials/key-texts.ts';
@@ -7,8 +6,7 @@ import type { CredentialStore } from '../../credentials/store.ts';
 import { DrawbridgeError, displayText } from '../../errors.ts';
 import { isObject } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
-import { buildSettings } from '../build-settings.ts';
-import type { OptionValues } from '../options.ts';
+import { fixCommand } from './fix-command.ts';
 import { describeRemote, type RemoteStatus } from './remote-status.ts';
 import { isoTime } from './times.ts';
 
@@ -94,7 +92,9 @@ export function readStatus(
   log: Logger,
 ): StatusReport {
   const { holder, since, sentence } = store.describeKeyHolder();
-  const found = readRecords(store)
+  const stored = readRecords(store);
+  const all = stored.map(({ record }) => record);
+  const found = stored
     .filter(({ record: { server, profile } }) => {
       const isServer = query.server === undefined || server === query.server.href;
       return isServer && (query.profile === undefined || profile === query.profile);
@@ -109,7 +109,7 @@ export function readStatus(
     seen.add(use);
     const verdict = new EraFile(folder, server, profile).read();
     const told = new StoredServerMemory(store, server, profile, log).read();
-    return { ...describe(record, now, isLatest), generation, remote: describeRemote(verdict, told) };
+    return { ...describe(record, now, isLatest, all), generation, remote: describeRemote(verdict, told) };
   });
   const nothing = query.server && !connections.some(({ inUse, usable }) => inUse && usable);
   const fix = connections.find((one) => one.fix !== null)?.fix;
@@ -124,7 +124,7 @@ export function readStatus(
       protection: sentence,
     },
     connections,
-    fix: fix ?? (nothing && query.server ? commandFor(query.server.href, query.profile) : null),
+    fix: fix ?? (nothing && query.server ? fixCommand(query.server.href, query.profile) : null),
   };
 }
 
@@ -158,6 +158,7 @@ function describe(
   record: ConnectionRecord,
   now: number,
   inUse: boolean,
+  all: readonly ConnectionRecord[],
 ): Omit<ConnectionStatus, 'generation' | 'remote'> {
   const { server, profile, issuer, scope, resource, expiresAt, client, importedFrom } = record;
   const judged = judge(record, now);
@@ -169,7 +170,7 @@ function describe(
     usable: judged.state !== 'failed',
     inUse,
     problem: inUse ? judged.problem : null,
-    fix: hasProblem ? commandFor(server, profile, record) : null,
+    fix: hasProblem ? fixCommand(server, profile, record, all) : null,
     kind: record.personalToken ? 'personal-token' : 'oauth',
     grant: record.grant ?? null,
     tokenType: record.tokenType,
@@ -212,19 +213,6 @@ function isRefreshable({ refreshToken, client, grant }: ConnectionRecord, now: n
   // The grant is in the options of the bridge, and as good as those are.
   if (grant !== undefined) return true;
   return refreshToken !== undefined && (client.secretExpiresAt ?? Number.POSITIVE_INFINITY) > now;
-}
-
-/** The `login` that gives these credentials anew. */
-function commandFor(server: string, profile: string | undefined, record?: ConnectionRecord): string {
-  const { client, personalToken } = record ?? {};
-  const isConfigured = client?.source === 'configured' && !personalToken;
-  const given: OptionValues = {
-    'allow-http': true,
-    ...(profile !== undefined && { profile }),
-    ...(isConfigured && { 'client-id': client.id }),
-    ...(client?.source === 'metadata-document' && { 'client-metadata-url': client.id }),
-  };
-  return loginCommand(buildSettings(server, given, {}), personalToken ? '--with-token' : undefined);
 }
 
 function shownUrl(text: string): string {
