@@ -1,9 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { followSignIn, recordingBrowser } from '../support/browsers.ts';
-import { type EnterpriseWorld, enterpriseWorld } from '../support/enterprise-world.ts';
+import { enterpriseWorld } from '../support/enterprise-world.ts';
 import { initialize } from '../support/oauth-stage.ts';
 import { isLinux } from '../support/prerequisites.ts';
 import { toolsOf, toolText, untilTools } from '../support/sign-in-world.ts';
@@ -11,14 +12,6 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/wait.ts';
 
 const echoed = { content: [{ type: 'text', text: '{"a":1}' }] };
-
-/** The first ID token and the first access token are over. */
-async function untilAllHasEnded(world: EnterpriseWorld): Promise<void> {
-  const [{ subjectToken = '' } = {}] = world.idp.of('exchange');
-  const [{ accessToken = '' } = {}] = world.server.of('assertion');
-  const ends = [subjectToken, accessToken].map((token) => Number(decodeJwt(token).exp) * 1000);
-  await until('the end of the tokens', () => Math.max(...ends) < Date.now(), 10_000);
-}
 
 describe.skipIf(!isLinux)('enterprise-managed authorization', () => {
   test('[X-09, X-10, X-11, X-13] sign-in at the identity provider, exchange, grant: in one window', async () => {
@@ -98,7 +91,7 @@ describe.skipIf(!isLinux)('enterprise-managed authorization', () => {
       server: { accessTokenTtl: 3 },
     });
     const bridge = await world.connect();
-    await untilAllHasEnded(world);
+    await world.untilAllHasEnded();
     expect((await bridge.callTool('echo', { a: 1 }, 30_000)).result).toEqual(echoed);
     expect(world.windows).toHaveLength(2);
     expect(world.server.authorizations).toBe(0);
@@ -108,9 +101,34 @@ describe.skipIf(!isLinux)('enterprise-managed authorization', () => {
     const world = await enterpriseWorld({ idp: { idTokenTtl: 3 }, server: { accessTokenTtl: 3 } });
     const bridge = await world.connect();
     await world.idp.revokeGrants();
-    await untilAllHasEnded(world);
+    await world.untilAllHasEnded();
     expect((await bridge.callTool('echo', { a: 1 }, 30_000)).result).toEqual(echoed);
     expect(world.windows).toHaveLength(2);
+  });
+
+  test('[X-13] the client may prove itself by a key at the authorization server', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const keyFile = join(tempFolder(), 'client.pem');
+    writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    const world = await enterpriseWorld({
+      server: {
+        clients: [
+          {
+            client_id: 'mcp-client',
+            token_endpoint_auth_method: 'private_key_jwt',
+            token_endpoint_auth_signing_alg: 'ES256',
+            jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] },
+            redirect_uris: [],
+            response_types: [],
+            grant_types: ['urn:ietf:params:oauth:grant-type:jwt-bearer'],
+          },
+        ],
+      },
+    });
+    world.secrets.MCP_DRAWBRIDGE_CLIENT_SECRET = undefined;
+    const bridge = await world.connect(['--client-key', keyFile]);
+    expect((await bridge.callTool('echo', { a: 1 })).result).toEqual(echoed);
+    expect(world.counts).toEqual({ exchanges: 1, assertions: 1 });
   });
 
   test('a token that the server no longer takes is got anew once', async () => {
@@ -273,7 +291,7 @@ describe.skipIf(!isLinux)('the ID token from a file', () => {
     expect(world.counts).toEqual({ exchanges: 3, assertions: 3 });
   });
 
-  test('--idp-token-endpoint: the identity provider is asked for nothing else', async () => {
+  test('--idp-token-endpoint: without the metadata of the identity provider', async () => {
     const world = await enterpriseWorld();
     (await world.connect()).closeStdin();
     const idTokenFile = join(tempFolder(), 'id-token');
@@ -283,114 +301,5 @@ describe.skipIf(!isLinux)('the ID token from a file', () => {
     const { code, stderr } = await world.command(['login', world.urlOf(), '--profile', 'file'], options);
     expect(code, stderr).toBe(0);
     expect(world.windows).toHaveLength(1);
-  });
-});
-
-describe.skipIf(!isLinux)('commands', () => {
-  test('login signs in at the identity provider and gets the token; bridges then open no window', async () => {
-    const world = await enterpriseWorld();
-    const { code, stderr } = await world.command(['login', world.urlOf()]);
-    expect(code, stderr).toBe(0);
-    expect(stderr).toContain(`The identity provider is ${new URL(world.idp.issuer).host}.`);
-    expect(stderr).toContain(`through ${new URL(world.server.issuer).host}.`);
-    expect(stderr).toContain('it is renewed by itself');
-    await world.connect();
-    expect([world.windows.length, world.counts]).toEqual([1, { exchanges: 1, assertions: 1 }]);
-    const again = await world.command(['login', world.urlOf()]);
-    expect(again.code).toBe(0);
-    expect([world.windows.length, world.counts]).toEqual([2, { exchanges: 2, assertions: 2 }]);
-  });
-
-  test('login tells the refusal of the company, with exit code 4', async () => {
-    const world = await enterpriseWorld();
-    await world.idp.setPolicy('access_denied');
-    const { code, stderr } = await world.command(['login', world.urlOf()]);
-    expect(code).toBe(4);
-    expect(stderr).toContain('does not allow you to use');
-  });
-
-  test('status lists both connections', async () => {
-    const world = await enterpriseWorld();
-    (await world.connect()).closeStdin();
-    const { stdout } = await world.command(['status', '--json'], []);
-    const { connections } = JSON.parse(stdout);
-    expect(
-      connections.map(({ server, issuer, state, refreshable }: Record<string, unknown>) => [
-        server,
-        issuer,
-        state,
-        refreshable,
-      ]),
-    ).toEqual(
-      [
-        [world.urlOf(), world.server.issuer, 'ok', true],
-        [`${world.idp.issuer}/`, world.idp.issuer, 'ok', true],
-      ].sort(),
-    );
-  });
-
-  test('logout of the last server ends the sign-in at the identity provider, of another one does not', async () => {
-    const world = await enterpriseWorld({ remotes: 2 });
-    (await world.connect()).closeStdin();
-    (await world.connect([], 1)).closeStdin();
-    const first = await world.command(['logout', world.urlOf()], []);
-    expect(first.code, first.stderr).toBe(0);
-    expect(first.stderr).toContain(
-      `You stay signed in at ${new URL(world.idp.issuer).host}, since another server is used through it`,
-    );
-    expect(world.idp.of('grant.revoked')).toEqual([]);
-    const second = await world.command(['logout', world.urlOf(1)], []);
-    expect(second.stderr).toContain(`Signed out of ${new URL(world.idp.issuer).host} as well`);
-    expect(world.idp.of('grant.revoked').length).toBeGreaterThan(0);
-    const { stdout } = await world.command(['status', '--json'], []);
-    expect(JSON.parse(stdout).connections).toEqual([]);
-  });
-});
-
-describe.skipIf(!isLinux)('doctor', () => {
-  const examine = async (world: EnterpriseWorld, ...args: string[]) => {
-    const options = [...world.options, ...args];
-    const { code, stdout, stderr } = await world.command(['doctor', world.urlOf(), '--json'], options);
-    const { steps } = JSON.parse(stdout || `{"steps":[],"stderr":${JSON.stringify(stderr)}}`);
-    const step = (id: string) => steps.find((one: { id: string }) => one.id === id);
-    const failed = steps.filter(({ status }: { status: string }) => status === 'fail');
-    return { code, step, failed: failed.map(({ id }: { id: string }) => id) };
-  };
-
-  test('before the sign-in: names the command, and opens no window', async () => {
-    const world = await enterpriseWorld();
-    const { code, step } = await examine(world);
-    expect(code).toBe(4);
-    expect(step('identity-provider')).toMatchObject({ status: 'fail', reason: 'sign-in-needed' });
-    expect(step('identity-provider').fix).toContain(`--idp-issuer ${world.idp.issuer}`);
-    expect(world.windows).toEqual([]);
-  });
-
-  test('after it: all is well, to the list of tools', async () => {
-    const world = await enterpriseWorld();
-    (await world.connect()).closeStdin();
-    const { code, step, failed } = await examine(world);
-    expect(failed).toEqual([]);
-    expect(code).toBe(0);
-    expect(step('identity-provider').text).toContain(`signed in at ${world.idp.issuer}`);
-    expect(step('tools').status).toBe('ok');
-    expect(world.windows).toHaveLength(1);
-  });
-
-  test('a company that says no', async () => {
-    const world = await enterpriseWorld({ idp: { idTokenTtl: 3 }, server: { accessTokenTtl: 2 } });
-    (await world.connect()).closeStdin();
-    await world.idp.setPolicy('access_denied');
-    await untilAllHasEnded(world);
-    const { code, step } = await examine(world);
-    expect(code).toBe(4);
-    expect(step('credentials')).toMatchObject({ status: 'fail', reason: 'sign-in-refused' });
-    expect(step('credentials').text).toContain('does not allow you to use');
-  });
-
-  test('an identity provider that is another one than its metadata says', async () => {
-    const world = await enterpriseWorld();
-    const { step } = await examine(world, '--idp-issuer', `${world.idp.issuer}/other`);
-    expect(step('identity-provider')).toMatchObject({ status: 'fail', reason: 'authorization-server' });
   });
 });

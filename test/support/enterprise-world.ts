@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { expect, onTestFinished } from 'vitest';
 import type { Environment } from './bridge-command.ts';
 import { type BridgeProcess, startBridge } from './bridge-process.ts';
@@ -6,6 +7,7 @@ import { type OidcServer, type OidcServerOptions, startOidcServer } from './oidc
 import { type ProtectedRemote, type Protection, startProtectedRemote } from './protected-remote.ts';
 import { runCommand } from './run-command.ts';
 import { findSecrets, type SignInSetup, signInSetup } from './signed-in.ts';
+import { until } from './wait.ts';
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -83,6 +85,11 @@ export class EnterpriseWorld {
   readonly setup: SignInSetup;
   /** Access tokens that the MCP servers no longer take. */
   readonly revoked = new Set<string>();
+  /** What the environment has of both clients. */
+  readonly secrets: Environment = {
+    MCP_DRAWBRIDGE_IDP_CLIENT_SECRET: 'canary-idp-secret',
+    MCP_DRAWBRIDGE_CLIENT_SECRET: 'canary-mcp-secret',
+  };
   readonly #bridges: BridgeProcess[] = [];
   readonly #outputs: string[] = [];
 
@@ -104,11 +111,7 @@ export class EnterpriseWorld {
   }
 
   get env(): Environment {
-    return {
-      ...this.setup.env,
-      MCP_DRAWBRIDGE_IDP_CLIENT_SECRET: 'canary-idp-secret',
-      MCP_DRAWBRIDGE_CLIENT_SECRET: 'canary-mcp-secret',
-    };
+    return { ...this.setup.env, ...this.secrets };
   }
 
   urlOf(remote = 0): string {
@@ -136,6 +139,14 @@ export class EnterpriseWorld {
     const outcome = await runCommand([...argv, ...options], this.env, PATIENCE);
     this.#outputs.push(outcome.stdout, outcome.stderr);
     return outcome;
+  }
+
+  /** Waits until the first ID token and the first access token are over. */
+  async untilAllHasEnded(): Promise<void> {
+    const [{ subjectToken = '' } = {}] = this.idp.of('exchange');
+    const [{ accessToken = '' } = {}] = this.server.of('assertion');
+    const ends = [subjectToken, accessToken].map((token) => Number(decodeJwt(token).exp) * 1000);
+    await until('the end of the tokens', () => Math.max(...ends) < Date.now(), 10_000);
   }
 
   /** Whatever is secret stands in no output and in no file of the home. */
