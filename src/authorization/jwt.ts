@@ -17,6 +17,18 @@ export function jwtExpiry(token: string): number | undefined {
   return isTime ? Math.floor(exp * 1000) : undefined;
 }
 
+/**
+ * How long one lives that has just been issued, in milliseconds: by the issuer's clock alone (`iat` to `exp`), since ours
+ * may be wrong; undefined where it does not say.
+ */
+export function jwtLife(token: string): number | undefined {
+  const end = jwtExpiry(token);
+  const iat = jwtClaims(token)?.iat;
+  if (end === undefined) return undefined;
+  const life = typeof iat === 'number' ? end - iat * 1000 : end - Date.now();
+  return life > 0 ? life : undefined;
+}
+
 const YEAR_10000 = 253_402_300_800;
 
 function part(token: string, index: 0 | 1): Record<string, unknown> | undefined {

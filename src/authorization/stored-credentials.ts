@@ -4,7 +4,7 @@ import { type CredentialStore, GenerationConflict, type Kind } from '../credenti
 import { DrawbridgeError } from '../errors.ts';
 import type { Binding } from './binding.ts';
 import type { AuthorizationRequest } from './grants/authorization-code.ts';
-import { jwtExpiry } from './jwt.ts';
+import { jwtLife } from './jwt.ts';
 import type { SignInTask } from './sign-in/task.ts';
 import type { TokenSet } from './token-endpoint.ts';
 
@@ -66,8 +66,8 @@ export function lifeOf(
   now: number,
 ): Pick<ConnectionRecord, 'idToken' | 'expiresAt'> {
   if (!usesIdToken) return expiresIn === undefined ? {} : { expiresAt: now + expiresIn * 1000 };
-  const expiresAt = idToken && jwtExpiry(idToken);
-  return { ...(idToken && { idToken }), ...(expiresAt && { expiresAt }) };
+  const life = idToken && jwtLife(idToken);
+  return { ...(idToken && { idToken }), ...(life && { expiresAt: now + life }) };
 }
 
 /** What a record says of how its tokens are presented, with the key that they are bound to where they are. */

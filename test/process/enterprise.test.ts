@@ -158,7 +158,7 @@ describe.skipIf(!isLinux)('enterprise-managed authorization', () => {
     expect(world.windows).toHaveLength(1);
   });
 
-  test.each(['access_denied', 'invalid_target', 'invalid_scope'])(
+  test.each(['access_denied', 'invalid_target', 'invalid_scope', 'invalid_grant'])(
     '[X-16] the company says no (%s): a clear error, no other way, no second window',
     async (policy) => {
       const world = await enterpriseWorld();

@@ -1,4 +1,4 @@
-import { findConnections } from '../../credentials/record.ts';
+import { type ConnectionRecord, findConnections } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -75,8 +75,7 @@ export class IdentityProviderUser implements Authorizer, IdTokens {
     const value = await this.#inner.credential();
     this.#used = value;
     const token = value?.replace(/^Bearer /, '');
-    const ends = token && jwtExpiry(token);
-    if (token === undefined || (ends && ends - MARGIN <= Date.now())) throw this.#needed();
+    if (token === undefined || this.#endOf(token) - MARGIN <= Date.now()) throw this.#needed();
     return token;
   }
 
@@ -89,15 +88,27 @@ export class IdentityProviderUser implements Authorizer, IdTokens {
     const couldRenew = this.#canRenew;
     const failure = await this.#challenge(refusal, false);
     if (!failure) return this.idToken();
-    if (failure !== refusal) throw failure;
+    // What passes by is told; that nothing else can be done is no news.
+    if (failure.exitCode !== refusal.exitCode) throw failure;
     // The session there is over, and that is why.
     if (couldRenew && !this.#canRenew) throw this.#needed();
     return undefined;
   }
 
+  /** By our own clock where the record tells. */
+  #endOf(token: string): number {
+    const record = this.#record;
+    const end = record?.idToken === token ? record.expiresAt : jwtExpiry(token);
+    return end ?? Number.POSITIVE_INFINITY;
+  }
+
   get #canRenew(): boolean {
+    return this.#record?.refreshToken !== undefined;
+  }
+
+  get #record(): ConnectionRecord | undefined {
     const { url, signIn } = this.#settings;
-    return findConnections(this.#store, url.href, signIn.profile)[0]?.record.refreshToken !== undefined;
+    return findConnections(this.#store, url.href, signIn.profile)[0]?.record;
   }
 
   #needed(): DrawbridgeError {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { jwtClaims, jwtExpiry, jwtHeader } from '../../../src/authorization/jwt.ts';
+import { jwtClaims, jwtExpiry, jwtHeader, jwtLife } from '../../../src/authorization/jwt.ts';
 import { unsignedJwt } from '../helpers/jwt.ts';
 
 test('header and claims are read', () => {
@@ -33,4 +33,22 @@ describe('the end', () => {
   test.each([undefined, '1700000000', -1, 0, 1e300, null])('not where exp is %s', (exp) => {
     expect(jwtExpiry(unsignedJwt({ exp }))).toBeUndefined();
   });
+});
+
+describe('the life of a fresh one', () => {
+  test('goes by the clock of who issued it', () => {
+    expect(jwtLife(unsignedJwt({ iat: 1000, exp: 1300 }))).toBe(300_000);
+  });
+
+  test('by ours where it does not say when it was issued', () => {
+    const life = jwtLife(unsignedJwt({ exp: Math.floor(Date.now() / 1000) + 60 })) ?? 0;
+    expect(Math.abs(life - 60_000)).toBeLessThan(2000);
+  });
+
+  test.each([{ exp: 1000, iat: 1000 }, { exp: 1000 }, { iat: 5 }, {}])(
+    'none where it makes no sense: %j',
+    (claims) => {
+      expect(jwtLife(unsignedJwt(claims))).toBeUndefined();
+    },
+  );
 });
