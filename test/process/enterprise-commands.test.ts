@@ -103,6 +103,9 @@ describe.skipIf(!isLinux)('doctor', () => {
     expect(code).toBe(0);
     expect(step('identity-provider').text).toContain(`signed in at ${world.idp.issuer}`);
     expect(step('tools').status).toBe('ok');
+    expect(step('pkce').text).toContain('not needed');
+    expect(step('registration').text).toBe('by the client of --client-id, and its secret');
+    expect(step('credentials').facts).toMatchObject({ grant: 'enterprise', canRefresh: true });
     expect(world.windows).toHaveLength(1);
   });
 
