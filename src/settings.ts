@@ -99,7 +99,7 @@ export type GrantChoice = 'user' | 'client-credentials' | 'workload' | 'enterpri
 
 export const dpopChoices = ['auto', 'on', 'off'] as const;
 /** Whether tokens are bound to a key (RFC 9449); `auto`: where the MCP server says that it takes that. */
-export type DpopChoice = (typeof dpopChoices)[number];
+type DpopChoice = (typeof dpopChoices)[number];
 
 export const clientKeyAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 export type ClientKeyAlgorithm = (typeof clientKeyAlgorithms)[number];

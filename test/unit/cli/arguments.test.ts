@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { buildSettings } from '../../../src/cli/build-settings.ts';
 import { parseBridgeArguments } from '../../../src/cli/fast-arguments.ts';
+import { optionHelp } from '../../../src/cli/option-help.ts';
 import { environmentName, options } from '../../../src/cli/options.ts';
 import { runCommand } from '../../../src/cli/program.ts';
 import type { Settings } from '../../../src/settings.ts';
@@ -196,7 +197,8 @@ describe('a usage error is one line, and nothing is started', () => {
 describe('the help', () => {
   test.each([[['--help']], [['-h']], [['help']]])('%j is on stdout and names every option', async (argv) => {
     expect(await runCommand(argv)).toBe(0);
-    for (const { name, help } of options) {
+    expect(Object.keys(optionHelp)).toEqual(options.map(({ name }) => name));
+    for (const [name, help] of Object.entries(optionHelp)) {
       expect(stdout).toContain(`--${name}`);
       expect(stdout.replace(/\s+/g, ' ')).toContain(help);
     }
