@@ -184,7 +184,7 @@ describe('workload identity federation', () => {
   });
 
   test.each<[string, (at: Awaited<ReturnType<typeof world>>) => Promise<void> | void, string]>([
-    ['that has ended', (at) => at.write({ exp: '-1m' }), 'ended at '],
+    ['that has ended', (at) => at.write({ exp: '-2m' }), 'ended at '],
     ['about a user [X-34]', (at) => at.write({ typ: 'oauth-id-jag+jwt' }), 'ID-JAG'],
     ['that is none', (at) => writeFileSync(at.file, 'canary-no-jwt'), 'is not one JWT'],
     [

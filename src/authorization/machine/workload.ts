@@ -11,6 +11,8 @@ import { OAuthError, type TokenSet } from '../token-endpoint.ts';
 import { GRANT_TIMEOUT, type GrantTarget, type MachineGrant } from './grant.ts';
 
 const MAX_LENGTH = 16 * 1024;
+/** The clock of this machine may be ahead by so much, in milliseconds; whether it has ended the server says. */
+const LEEWAY = 60_000;
 /** A JWT that was refused is not handed in again for so long, in milliseconds: what it is refused for may change. */
 const REFUSED_FOR = 600_000;
 /** Refusals of the JWT itself, or of what it is for [X-32]. */
@@ -71,7 +73,7 @@ export class WorkloadGrant implements MachineGrant {
     if (/^(application\/)?oauth-id-jag\+jwt$/i.test(String(header.typ)))
       throw this.#unusable('is an assertion about a user (ID-JAG), and no JWT of a workload');
     const ends = jwtExpiry(token);
-    if (ends !== undefined && ends <= Date.now())
+    if (ends !== undefined && ends + LEEWAY <= Date.now())
       throw this.#unusable(`ended at ${new Date(ends).toISOString()}; the platform has to renew it`);
     return token;
   }

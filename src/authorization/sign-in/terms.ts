@@ -91,13 +91,13 @@ export class SignInTerms {
   get #wantedScope(): string | undefined {
     const { signIn, challenge, earlierScope } = this.#task;
     const { authorizationServer, resource } = this.#chosen;
-    // OpenID Connect Core section 3.1.2.1: without it there is no ID token.
-    const earlier = signIn.useIdToken ? unite('openid', earlierScope) : earlierScope;
+    // Without it there is no ID token (OpenID Connect Core section 3.1.2.1), so that whoever wants one wants it.
+    const withOpenId = (scope: string | undefined) => (signIn.useIdToken ? unite('openid', scope) : scope);
     return selectScope({
-      explicit: signIn.scope,
+      explicit: signIn.scope === undefined ? undefined : withOpenId(signIn.scope),
       challenge: challenge.scope,
       resource: resource?.scopes,
-      earlier,
+      earlier: withOpenId(earlierScope),
       authorizationServer: authorizationServer.scopes,
     });
   }
