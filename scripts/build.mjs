@@ -76,7 +76,7 @@ const { output } = await bundle.write({
       { name: 'token-life', test: /\/src\/authorization\/(jwt|token-age)\.ts/ },
       // The key of a bound token, and what it signs.
       { name: 'dpop', test: /\/src\/authorization\/dpop\.ts/ },
-      { name: 'status', test: /\/src\/cli\/stored\/(status[a-z-]*|fix-command)\.ts/ },
+      { name: 'status', test: /\/src\/cli\/stored\/(status[a-z-]*|remote-status|fix-command)\.ts/ },
       // What `logout` needs besides, before there is something to revoke.
       {
         name: 'logout',
