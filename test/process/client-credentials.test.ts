@@ -151,6 +151,9 @@ describe('client credentials with oidc-provider', () => {
     const bridge = await world.connect(...args);
     expect((await callEcho(bridge)).result).toEqual(echoed);
     expect(world.server.of('grant')).toMatchObject([{ resource: world.url, scope: 'mcp:tools' }]);
+    const report = await runDoctor(world.url, { args: [...world.options, ...args], env: world.setup.env });
+    expect(report.those('fail')).toEqual([]);
+    expect(report.step('authorization-server').text).toContain('--token-endpoint');
     const without = world.bridge('--scope', 'mcp:tools', '--profile', 'other');
     const { message } = (await initialize(without)).error ?? expect.unreachable();
     expect(message).toContain('--token-endpoint');

@@ -7,13 +7,17 @@ import {
 } from '../../credentials/record.ts';
 import { asDrawbridgeError, type DrawbridgeError } from '../../errors.ts';
 import { OAuthHttp } from '../../platform/oauth-http.ts';
+import type { SignInSettings } from '../../settings.ts';
 import { type Binding, chooseBinding } from '../binding.ts';
 import { identityOf } from '../client-authentication.ts';
 import { IssuerMemory } from '../issuer-memory.ts';
 import { issuerNow } from '../issuer-now.ts';
+import { covers, unite } from '../scopes.ts';
+import { serves } from '../serves.ts';
 import { type ChosenServer, pinBroken } from '../sign-in/choose-server.ts';
 import { createTask, type SignInTask } from '../sign-in/task.ts';
 import { SignInTerms } from '../sign-in/terms.ts';
+import { ageOf } from '../token-age.ts';
 import { OAuthError, type TokenClient } from '../token-endpoint.ts';
 import { type Refreshed, TokenRefresher } from '../tokens.ts';
 import { chooseMachineClient, chooseMachineServer } from './choose-machine-server.ts';
@@ -32,6 +36,8 @@ export interface Wish {
   earlierScope?: string | undefined;
   /** Credentials that are there and do not do. */
   insufficient?: StoredConnection | undefined;
+  /** What another process has got meanwhile is not taken either: a person wants another one. */
+  isAnew?: boolean;
 }
 
 /** The tokens of a machine: found out where they are to be had, got, renewed and stored. Loaded when one is needed. */
@@ -67,7 +73,11 @@ export class MachineTokens {
         return result;
       // No OAuth error: the token endpoint is somewhere else by now.
       if (result.error.code === '')
-        return this.#obtain({ challenge: {}, earlierScope: known.record.requestedScope });
+        return this.#obtain({
+          challenge: {},
+          earlierScope: known.record.requestedScope,
+          insufficient: known,
+        });
       return { kind: 'failed', error: explainRefusal(result.error) };
     });
   }
@@ -95,6 +105,8 @@ export class MachineTokens {
     const { challenge, earlierScope } = wish;
     try {
       const known = findConnections(store, url.href, signIn.profile);
+      const other = known.find(({ record }) => isEnough(record, signIn, wish));
+      if (other) return { kind: 'renewed', stored: other, isStored: true };
       const task = createTask(settings, folder, {
         challenge,
         earlierScope,
@@ -175,4 +187,16 @@ export class MachineTokens {
     const issuer = await issuerNow(this.#http, settings, metadataUrl, record.issuer, log);
     return issuer === record.issuer ? undefined : pinBroken(issuer, record.issuer);
   }
+}
+
+/** Whether another process has got by now what is wished for. */
+function isEnough(
+  record: ConnectionRecord,
+  signIn: SignInSettings,
+  { challenge, insufficient, isAnew = false }: Wish,
+): boolean {
+  if (isAnew || !serves(record, signIn, undefined) || ageOf(record, Date.now()) === 'expired') return false;
+  if (!insufficient) return true;
+  const isOther = record.accessToken !== insufficient.record.accessToken;
+  return isOther && covers(unite(record.requestedScope, record.scope), challenge.scope);
 }

@@ -29,7 +29,7 @@ export async function loginByGrant({ challenge, signal, ...parts }: GrantStage):
   const grant = await openGrant(parts);
   try {
     const result = await Promise.race([
-      new MachineTokens(parts, grant).obtain({ challenge }),
+      new MachineTokens(parts, grant).obtain({ challenge, isAnew: true }),
       aborted(signal),
     ]);
     if (result.kind === 'renewed') return result.stored.record;

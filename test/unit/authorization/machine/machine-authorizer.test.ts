@@ -124,6 +124,28 @@ describe('a first token', () => {
     expect(at.asked).toHaveLength(1);
   });
 
+  test('is not asked for where another process has stored one while this one found out where to ask', async () => {
+    const at = await stage();
+    const one = at.bridge();
+    // It finds nothing in the store; the metadata is slow, and meanwhile the other is done.
+    let answerSlowly: () => void = () => {};
+    const slow = new Promise<void>((resolve) => {
+      answerSlowly = resolve;
+    });
+    at.server.once('metadata', async (_exchange, usual) => {
+      await slow;
+      usual();
+    });
+    const waiting = one.challenged(at.refuse(undefined));
+    await at.server.next('metadata');
+    const other = at.another();
+    expect(await other.challenged(at.refuse(undefined))).toBeUndefined();
+    answerSlowly();
+    expect(await waiting).toBeUndefined();
+    expect([one.credential(), other.credential()]).toEqual(['Bearer access-1', 'Bearer access-1']);
+    expect(at.asked).toHaveLength(1);
+  });
+
   test('parameters of the user go with it', async () => {
     const at = await stage({ authorizeParams: { audience: 'https://api.example' } });
     await at.ready();
