@@ -43,7 +43,7 @@ const { output } = await bundle.write({
       // What all need, whatever is started: the bundler would make a file of each.
       {
         name: 'common',
-        test: /\/src\/(errors|jsonrpc|logger|revisions|bridge\/era\/era-file|cli\/create-logger|platform\/(sleep|url-policy))\.ts/,
+        test: /\/src\/(errors|jsonrpc|logger|revisions|settings|bridge\/era\/era-file|cli\/create-logger|platform\/(sleep|url-policy))\.ts/,
       },
       // The rest of the plain start of a bridge, which commands are spared.
       {
@@ -69,9 +69,14 @@ const { output } = await bundle.write({
       },
       {
         name: 'oauth',
-        test: /\/src\/(authorization\/(oauth-authorizer|credential-in-use|personal-token|challenge|scopes|step-ups|token-age|sign-in\/pending-sign-in)\.ts|platform\/child-environment\.ts)/,
+        test: /\/src\/(authorization\/(oauth-authorizer|credential-in-use|personal-token|proof-refused|serves|challenge|scopes|step-ups|sign-in\/pending-sign-in)\.ts|platform\/child-environment\.ts)/,
       },
-      { name: 'status', test: /\/src\/cli\/stored\/status[a-z-]*\.ts/ },
+      // The same for machines, of which the grants are files of their own.
+      { name: 'machine', test: /\/src\/authorization\/machine\/machine-authorizer\.ts/ },
+      { name: 'token-life', test: /\/src\/authorization\/(jwt|token-age)\.ts/ },
+      // The key of a bound token, and what it signs.
+      { name: 'dpop', test: /\/src\/authorization\/dpop\.ts/ },
+      { name: 'status', test: /\/src\/cli\/stored\/(status[a-z-]*|remote-status|fix-command)\.ts/ },
       // What `logout` needs besides, before there is something to revoke.
       {
         name: 'logout',
@@ -79,7 +84,7 @@ const { output } = await bundle.write({
       },
       {
         name: 'sign-in',
-        test: /\/src\/(authorization\/(?!(authorizer|lazy-authorizer|token-command)\.ts)|platform\/(oauth-http|address-policy)\.ts)/,
+        test: /\/src\/(authorization\/(?!(authorizer|lazy-authorizer|token-command|secret-command)\.ts)|platform\/(oauth-http|address-policy)\.ts)/,
       },
     ],
   },

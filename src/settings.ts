@@ -14,6 +14,8 @@ export interface Settings {
   tokenCommand: readonly string[] | undefined;
   /** How the user is signed in where the server asks for it. */
   signIn: SignInSettings;
+  /** The connection that this one is for, where its server is an identity provider; the user knows that one only. */
+  behalf?: Pick<Settings, 'url' | 'headers' | 'signIn'>;
   store: StoreSettings;
   tools: ToolFilterSettings;
   /** The size in bytes above which a message is refused, in either direction. */
@@ -58,11 +60,13 @@ export interface SignInSettings {
   /** A client that was registered beforehand. */
   clientId: string | undefined;
   clientSecret: string | undefined;
+  /** The key that proves that client, in place of a secret. */
+  clientKey: ClientKeySettings | undefined;
   /** The URL of a client ID metadata document that the user hosts. */
   clientMetadataUrl: string | undefined;
   /** The authorization server to use, whatever the metadata lists. */
   issuer: string | undefined;
-  /** Extra parameters of the authorization request. */
+  /** Extra parameters of the authorization request, or of the token request where there is no other. */
   authorizeParams: Readonly<Record<string, string>>;
   allowMissingPkce: boolean;
   callback: CallbackSettings;
@@ -74,6 +78,56 @@ export interface SignInSettings {
   browser: boolean;
   /** `login` signs in with a code that is entered on another device (RFC 8628); a bridge then only says so. */
   deviceCode: boolean;
+  /** By what tokens are got. */
+  grant: GrantChoice;
+  /** Where tokens are got in place of what metadata says; with `client-credentials` and `workload` only. */
+  tokenEndpoint: string | undefined;
+  /** Where the workload's JWT comes from; with the grant `workload`, and never without it. */
+  workloadToken: WorkloadTokenSource | undefined;
+  /** The company's identity provider; with the grant `enterprise`, and never without it. */
+  identityProvider: IdentityProviderSettings | undefined;
+  /** The ID token is presented to the server in place of the access token; with the grant `user` only. */
+  useIdToken: boolean;
+  dpop: DpopChoice;
+}
+
+/**
+ * `user`: a sign-in by redirect or device code; `client-credentials`: RFC 6749 section 4.4; `workload`: a JWT of the
+ * platform's (RFC 7523 section 2.1); `enterprise`: an ID-JAG of the company's identity provider.
+ */
+export type GrantChoice = 'user' | 'client-credentials' | 'workload' | 'enterprise';
+
+export const dpopChoices = ['auto', 'on', 'off'] as const;
+/** Whether tokens are bound to a key (RFC 9449); `auto`: where the MCP server says that it takes that. */
+type DpopChoice = (typeof dpopChoices)[number];
+
+export const clientKeyAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+export type ClientKeyAlgorithm = (typeof clientKeyAlgorithms)[number];
+
+/** For private_key_jwt (RFC 7523 section 2.2). The key itself is read when it is used: it may be renewed. */
+export interface ClientKeySettings {
+  /** Whole path of a PEM or JWK file. */
+  file: string;
+  /** Undefined: what suits the key and the authorization server. */
+  algorithm: ClientKeyAlgorithm | undefined;
+  /** The `kid`; undefined: the JWK's own, else none. */
+  id: string | undefined;
+  /** The `aud`: `issuer`, `token-endpoint`, or a URI. */
+  audience: string;
+}
+
+/** Whole path of a file, or a command split into words. */
+export type WorkloadTokenSource = { file: string } | { command: readonly string[] };
+
+export interface IdentityProviderSettings {
+  /** Undefined only where both `tokenEndpoint` and `idTokenFile` are given. */
+  issuer: string | undefined;
+  clientId: string;
+  clientSecret: string | undefined;
+  /** Undefined: the metadata's. */
+  tokenEndpoint: string | undefined;
+  /** Whole path of a file with an ID token, which is used in place of a sign-in. */
+  idTokenFile: string | undefined;
 }
 
 /** The loopback redirect (RFC 8252 section 7.3). */

@@ -1,4 +1,5 @@
 import type { DrawbridgeError } from '../errors.ts';
+import type { RequestSigner } from '../platform/http-client.ts';
 
 /** What a 401 or 403 said, and about what. */
 export interface Challenge {
@@ -22,6 +23,11 @@ export interface Authorizer {
    * @throws DrawbridgeError where there should be one and it can't be had
    */
   credential(): string | undefined | Promise<string | undefined>;
+  /**
+   * What signs the requests of one exchange that carry this credential, as `credential` has given it (RFC 9449 section 7);
+   * undefined, or no such member, where it goes as it is.
+   */
+  signer?(credential: string | undefined): RequestSigner | undefined;
   /** A request with this credential was not refused. */
   accepted(used: string | undefined): void;
   /**

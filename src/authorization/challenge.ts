@@ -20,6 +20,8 @@ export interface BearerChallenge {
   error: string | undefined;
   /** Fit to be shown. */
   errorDescription: string | undefined;
+  /** Whether one of them is for bound tokens, with proofs that we can make (RFC 9449 section 7.1). */
+  dpop: true | undefined;
 }
 
 const MAX_LENGTH = 8192;
@@ -56,7 +58,22 @@ export function bearerChallenge(header: string | undefined): BearerChallenge {
     scope: scope === undefined ? undefined : normalizeScope(scope),
     error: error !== undefined && isErrorCode(error) ? error : undefined,
     errorDescription: description === '' ? undefined : description,
+    dpop: challenges.some(takesOurProofs) || undefined,
   };
+}
+
+/** RFC 9449 section 7.1: `algs` lists how proofs may be signed. */
+function takesOurProofs({ scheme, params }: AuthChallenge): boolean {
+  const algorithms = params.get('algs')?.split(/\s+/);
+  return scheme === 'dpop' && (!algorithms || algorithms.includes('ES256'));
+}
+
+/** The `error` of a DPoP challenge (RFC 9449 section 7.1). */
+export function proofError(header: string | undefined): string | undefined {
+  return parseChallenges(header)
+    .filter(({ scheme }) => scheme === 'dpop')
+    .map(({ params }) => params.get('error'))
+    .find(Boolean);
 }
 
 /** Scope tokens with one blank between them; undefined where a character is not allowed (RFC 6749 section 3.3). */

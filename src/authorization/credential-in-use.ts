@@ -1,8 +1,11 @@
-import { findConnections, type StoredConnection } from '../credentials/record.ts';
+import { type ConnectionRecord, findConnections, type StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { RequestSigner } from '../platform/http-client.ts';
 import type { Settings } from '../settings.ts';
+import type { Dpop } from './dpop.ts';
+import { serves } from './serves.ts';
 
 /** How often a running bridge looks whether another process has stored other credentials, in milliseconds. */
 const LOOK_EVERY = 1_000;
@@ -32,6 +35,8 @@ export class CredentialInUse {
   readonly #log: Logger;
   #stamp: string | undefined;
   #lookedAt = 0;
+  /** The key of a bound token, once it was needed. */
+  #dpop: Dpop | undefined;
 
   constructor(settings: Settings, store: CredentialStore, log: Logger) {
     this.#settings = settings;
@@ -46,22 +51,38 @@ export class CredentialInUse {
    * @throws DrawbridgeError `credential-store`
    */
   load(): boolean {
-    const { clientId, issuer = this.movedTo } = this.#settings.signIn;
     const all = this.#stored();
     this.knownUntil = all[0]?.record.signedInAt ?? 0;
-    const latest = all.find(
-      ({ record }) =>
-        // Whoever stores a token wants it used, whichever client and issuer a sign-in would take.
-        record.personalToken ||
-        ((clientId === undefined || record.client.id === clientId) &&
-          (issuer === undefined || record.issuer === issuer)),
-    );
+    const latest = all.find(({ record }) => serves(record, this.#settings.signIn, this.movedTo));
     this.#stamp = latest && this.#store.stamp('connection', latest.id);
     const before = this.value;
     const isKnown = latest?.id === this.current?.id && latest?.generation === this.current?.generation;
     // What could not be stored is newer than what is on the disk, until somebody writes there [66].
     if (!isKnown) this.#use(latest, 'stored');
     return this.value !== undefined && this.value !== before;
+  }
+
+  /** `value`, when it can be used: what proves the possession of its key is loaded where it is a bound token. */
+  ready(): string | undefined | Promise<string | undefined> {
+    return this.#isBound && this.#dpop === undefined ? this.#loadKey() : this.value;
+  }
+
+  /** As Authorizer.signer. */
+  signer(credential: string | undefined): RequestSigner | undefined {
+    if (this.#dpop === undefined || !this.#isBound || credential !== this.value) return undefined;
+    return this.#dpop.signer(this.current?.record.accessToken);
+  }
+
+  get #isBound(): boolean {
+    return this.value?.startsWith('DPoP ') ?? false;
+  }
+
+  /** @throws DrawbridgeError `credential-store` where it can't be used */
+  async #loadKey(): Promise<string | undefined> {
+    const { Dpop } = await import('./dpop.ts');
+    const key = this.current?.record.dpopKey;
+    if (this.#isBound && key) this.#dpop ??= new Dpop(key);
+    return this.value;
   }
 
   /** Takes what a refresh has given. */
@@ -111,8 +132,10 @@ export class CredentialInUse {
   }
 
   #use(stored: StoredConnection | undefined, origin: Origin): void {
-    const value = stored && `Bearer ${stored.record.accessToken}`;
+    const value = stored && this.#valueOf(stored.record);
     this.current = stored;
+    // A refresh leaves the key as it is, and what its server has said of proofs stays true.
+    if (this.#dpop?.key.d !== stored?.record.dpopKey?.d) this.#dpop = undefined;
     if (value === this.value) return;
     this.value = value;
     this.origin = origin;
@@ -120,8 +143,15 @@ export class CredentialInUse {
     this.isEnded = false;
     if (!stored) return;
     this.isPersonal = stored.record.personalToken === true;
-    const { accessToken, refreshToken, client } = stored.record;
-    for (const secret of [accessToken, refreshToken, client.secret]) if (secret) this.#log.protect(secret);
+    const { accessToken, refreshToken, idToken, client, dpopKey } = stored.record;
+    for (const secret of [accessToken, refreshToken, idToken, client.secret, dpopKey?.d])
+      if (secret) this.#log.protect(secret);
+  }
+
+  #valueOf({ accessToken, tokenType, idToken, personalToken }: ConnectionRecord): string {
+    const { useIdToken } = this.#settings.signIn;
+    const usesIdToken = useIdToken && !personalToken && idToken !== undefined;
+    return usesIdToken ? `Bearer ${idToken}` : `${tokenType} ${accessToken}`;
   }
 
   #tell(error: unknown): void {

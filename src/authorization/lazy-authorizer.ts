@@ -1,4 +1,5 @@
 import { asDrawbridgeError, type DrawbridgeError } from '../errors.ts';
+import type { RequestSigner } from '../platform/http-client.ts';
 import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
 
 /**
@@ -54,6 +55,10 @@ export class LazyAuthorizer implements Authorizer {
   credential(): string | undefined | Promise<string | undefined> {
     if (this.#inner) return this.#inner.credential();
     return this.#starting?.then((inner) => inner?.credential());
+  }
+
+  signer(credential: string | undefined): RequestSigner | undefined {
+    return this.#inner?.signer?.(credential);
   }
 
   accepted(used: string | undefined): void {

@@ -5,12 +5,17 @@ export interface ProtectedResourceMetadata {
   resource: string;
   authorizationServers: string[];
   scopes: string[] | undefined;
+  /** It takes no token that is not bound (RFC 9728 section 2, dpop_bound_access_tokens_required). */
+  requiresBoundTokens: true | undefined;
+  /** How proofs may be signed (dpop_signing_alg_values_supported); undefined where nothing is said. */
+  dpopAlgorithms: string[] | undefined;
 }
 
 /** What an authorization server says of itself (RFC 8414 section 2), checked; its URLs have passed `parseNamedUrl`. */
 export interface AuthorizationServerMetadata {
   issuer: string;
-  authorizationEndpoint: string;
+  /** Undefined where there is no grant that would need it. */
+  authorizationEndpoint: string | undefined;
   tokenEndpoint: string;
   registrationEndpoint: string | undefined;
   revocationEndpoint: string | undefined;
@@ -21,6 +26,11 @@ export interface AuthorizationServerMetadata {
   scopes: string[] | undefined;
   codeChallengeMethods: string[] | undefined;
   tokenEndpointAuthMethods: string[] | undefined;
+  /** What assertions of clients may be signed with (RFC 8414 section 2). */
+  tokenEndpointAuthAlgorithms: string[] | undefined;
+  grantTypes: string[] | undefined;
+  /** How proofs may be signed (RFC 9449 section 5.1); undefined where nothing is said. */
+  dpopAlgorithms: string[] | undefined;
   /** It adds `iss` to its authorization responses (RFC 9207 section 3). */
   sendsIssuer: boolean;
   takesMetadataDocuments: boolean;
@@ -34,7 +44,13 @@ const MAX_SCOPES = 200;
 export function parseProtectedResource(json: Record<string, unknown>): ProtectedResourceMetadata | undefined {
   const authorizationServers = strings(json.authorization_servers);
   if (typeof json.resource !== 'string' || !authorizationServers?.[0]) return undefined;
-  return { resource: json.resource, authorizationServers, scopes: scopeList(json.scopes_supported) };
+  return {
+    resource: json.resource,
+    authorizationServers,
+    scopes: scopeList(json.scopes_supported),
+    requiresBoundTokens: json.dpop_bound_access_tokens_required === true || undefined,
+    dpopAlgorithms: strings(json.dpop_signing_alg_values_supported),
+  };
 }
 
 /**
@@ -48,7 +64,9 @@ export function parseAuthorizationServer(
   const endpoint = (name: string): string | undefined => parseNamedUrl(json[name], server)?.href;
   const authorizationEndpoint = endpoint('authorization_endpoint');
   const tokenEndpoint = endpoint('token_endpoint');
-  if (typeof json.issuer !== 'string' || !authorizationEndpoint || !tokenEndpoint) return undefined;
+  // One that is named and must not be used is worse than none.
+  const isUnsound = json.authorization_endpoint !== undefined && !authorizationEndpoint;
+  if (typeof json.issuer !== 'string' || isUnsound || !tokenEndpoint) return undefined;
   return {
     issuer: json.issuer,
     authorizationEndpoint,
@@ -61,6 +79,9 @@ export function parseAuthorizationServer(
     scopes: scopeList(json.scopes_supported),
     codeChallengeMethods: strings(json.code_challenge_methods_supported),
     tokenEndpointAuthMethods: strings(json.token_endpoint_auth_methods_supported),
+    tokenEndpointAuthAlgorithms: strings(json.token_endpoint_auth_signing_alg_values_supported),
+    grantTypes: strings(json.grant_types_supported),
+    dpopAlgorithms: strings(json.dpop_signing_alg_values_supported),
     sendsIssuer: json.authorization_response_iss_parameter_supported === true,
     takesMetadataDocuments: json.client_id_metadata_document_supported === true,
     isAssumed: false,
@@ -81,9 +102,24 @@ export function assumedAuthorizationServer(origin: string): AuthorizationServerM
     scopes: undefined,
     codeChallengeMethods: undefined,
     tokenEndpointAuthMethods: undefined,
+    tokenEndpointAuthAlgorithms: undefined,
+    grantTypes: undefined,
+    dpopAlgorithms: undefined,
     sendsIssuer: false,
     takesMetadataDocuments: false,
     isAssumed: true,
+  };
+}
+
+/** What is known of an authorization server whose token endpoint the user has named, and which publishes nothing. */
+export function namedAuthorizationServer(issuer: string, tokenEndpoint: string): AuthorizationServerMetadata {
+  return {
+    ...assumedAuthorizationServer(new URL(tokenEndpoint).origin),
+    issuer,
+    tokenEndpoint,
+    authorizationEndpoint: undefined,
+    registrationEndpoint: undefined,
+    isAssumed: false,
   };
 }
 

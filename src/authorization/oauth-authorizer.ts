@@ -3,18 +3,20 @@ import type { StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { RequestSigner } from '../platform/http-client.ts';
 import { sleep } from '../platform/sleep.ts';
 import type { Settings } from '../settings.ts';
 import type { Authorizer, AuthorizerListener, Challenge, SignIn } from './authorizer.ts';
-import { type BearerChallenge, bearerChallenge } from './challenge.ts';
+import { type BearerChallenge, bearerChallenge, proofError } from './challenge.ts';
 import { CredentialInUse } from './credential-in-use.ts';
 import { personalTokenRefused } from './personal-token.ts';
+import { proofRefused } from './proof-refused.ts';
 import type { Renewal } from './renewal.ts';
 import { covers, unite } from './scopes.ts';
 import { SignInAttempts } from './sign-in/attempts.ts';
 import { loginCommand } from './sign-in/command.ts';
 import { neededError, PendingSignIn } from './sign-in/pending-sign-in.ts';
-import { createTask } from './sign-in/task.ts';
+import { createTask, type SignInTask, secretsOf } from './sign-in/task.ts';
 import { StepUps } from './step-ups.ts';
 import { ageOf } from './token-age.ts';
 import type { Refreshed } from './tokens.ts';
@@ -49,7 +51,7 @@ export class OAuthAuthorizer implements Authorizer {
   #refreshing: { since: number; done: Promise<Refreshed> } | undefined;
   #recovering: Promise<Recovery> | undefined;
   #signIn: PendingSignIn | undefined;
-  #challenge: { resourceMetadata?: string | undefined; scope?: string | undefined } = {};
+  #challenge: SignInTask['challenge'] = {};
   #watch: NodeJS.Timeout | undefined;
   #restUntil = 0;
 
@@ -82,13 +84,17 @@ export class OAuthAuthorizer implements Authorizer {
 
   credential(): string | undefined | Promise<string | undefined> {
     this.#inUse.look();
-    const { current, value, isEnded } = this.#inUse;
+    const { current, isEnded } = this.#inUse;
     if (!current) return undefined;
     const age = ageOf(current.record, Date.now());
-    if (age === 'fresh' || current.record.refreshToken === undefined || isEnded) return value;
+    if (age === 'fresh' || current.record.refreshToken === undefined || isEnded) return this.#inUse.ready();
     const refreshed = this.#refresh(undefined);
     // It still works: nobody waits for the next one.
-    return age === 'due' ? value : this.#settle(refreshed);
+    return age === 'due' ? this.#inUse.ready() : this.#settle(refreshed).then(() => this.#inUse.ready());
+  }
+
+  signer(credential: string | undefined): RequestSigner | undefined {
+    return this.#inUse.signer(credential);
   }
 
   accepted(used: string | undefined): void {
@@ -105,7 +111,11 @@ export class OAuthAuthorizer implements Authorizer {
       return mayAskUser ? this.#stepUp(said, error) : error;
     }
     if (used !== this.#inUse.value && this.#inUse.value !== undefined) return undefined;
-    this.#challenge = { resourceMetadata: said.resourceMetadata, scope: said.scope };
+    const problem = used?.startsWith('DPoP ') ? proofError(header) : undefined;
+    // What is wrong with a proof no sign-in mends; what can be repaired of it was.
+    if (problem === 'use_dpop_nonce' || problem === 'invalid_dpop_proof')
+      return proofRefused(this.#settings.url, problem);
+    this.#challenge = { resourceMetadata: said.resourceMetadata, scope: said.scope, dpop: said.dpop };
     this.#recovering ??= this.#recover(used, said.resourceMetadata).finally(() => {
       this.#recovering = undefined;
     });
@@ -214,7 +224,7 @@ export class OAuthAuthorizer implements Authorizer {
       if (inUse.origin === 'signed-in' && !inUse.wasAccepted) return this.#uselessToken();
       if (inUse.origin === 'refreshed' && !inUse.wasAccepted) return 'sign-in';
       if (current.record.refreshToken === undefined || inUse.isEnded) return 'sign-in';
-      const result = await this.#patiently(this.#refresh(used.slice('Bearer '.length)));
+      const result = await this.#patiently(this.#refresh(used.slice(used.indexOf(' ') + 1)));
       if (result.kind === 'failed') return result.error;
       return result.kind === 'renewed' ? 'renewed' : 'sign-in';
     } catch (error) {
@@ -237,9 +247,11 @@ export class OAuthAuthorizer implements Authorizer {
 
   #uselessToken(): DrawbridgeError {
     const { host } = this.#settings.url;
+    const isBound = this.#inUse.current?.record.tokenType === 'DPoP';
+    const hint = isBound ? '; or it takes no bound tokens after all (--dpop off)' : '';
     return new DrawbridgeError(
       'unauthorized',
-      `${host} refuses the very token that the sign-in has just given; it may be for another audience (see --resource) or lack a permission (--scope).`,
+      `${host} refuses the very token that the sign-in has just given; it may be for another audience (see --resource) or lack a permission (--scope)${hint}.`,
       { status: 401 },
     );
   }
@@ -248,7 +260,7 @@ export class OAuthAuthorizer implements Authorizer {
 
   /** More scopes are needed (MCP 2025-11-25, Step-Up Authorization Flow). */
   async #stepUp(
-    { scope, resourceMetadata }: BearerChallenge,
+    { scope, resourceMetadata, dpop }: BearerChallenge,
     error: DrawbridgeError,
   ): Promise<DrawbridgeError | undefined> {
     // Whatever it asks for, only its end tells whether more is needed: parallel requests are one try.
@@ -261,7 +273,7 @@ export class OAuthAuthorizer implements Authorizer {
       covers(unite(requestedScope, granted), scope) ||
       !this.#stepUps.mayTry(scope);
     if (isPointless) return insufficient(this.#settings.url, scope, error);
-    this.#challenge = { resourceMetadata, scope };
+    this.#challenge = { resourceMetadata, scope, dpop };
     const failure = await this.#ask(wanted);
     if (failure) this.#stepUps.refuse(scope);
     return failure;
@@ -304,7 +316,7 @@ export class OAuthAuthorizer implements Authorizer {
       attempts: this.#attempts,
       isDone: () => this.#inUse.isReplaced(replaces),
       command: this.#command,
-      secrets: [...Object.values(this.#settings.headers), signIn.clientSecret ?? ''].filter(Boolean),
+      secrets: [...secretsOf(this.#settings), ...(task.secrets ?? [])],
       log: this.#log,
     });
     this.#signIn = pending;

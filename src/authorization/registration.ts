@@ -48,7 +48,8 @@ export function chooseAuthMethod(
  * Registers a client (RFC 7591). Where the server does not know the scope, it is left out.
  *
  * @param redirectUri the loopback redirect that really is listened on, where there is one
- * @param grants grant types to be registered for besides the usual ones
+ * @param special `grants`: grant types to be registered for besides the usual ones; `isBound`: it takes bound tokens only
+ *   (RFC 9449 section 5.2)
  * @throws RegistrationRefused, NoAnswer, or DrawbridgeError for an answer that can't be used
  */
 export async function register(
@@ -57,7 +58,7 @@ export async function register(
   redirectUri: string,
   scope: string | undefined,
   mcpServer: URL,
-  grants: readonly string[] = [],
+  { grants = [], isBound = false }: { grants?: readonly string[]; isBound?: boolean } = {},
 ): Promise<RegistrationRecord> {
   const endpoint = server.registrationEndpoint;
   if (endpoint === undefined) throw noRegistration(server.issuer);
@@ -67,6 +68,8 @@ export async function register(
     grant_types: [...clientMetadata.grant_types, ...grants],
     redirect_uris: [redirectUri],
     token_endpoint_auth_method: chooseAuthMethod(server.tokenEndpointAuthMethods, false),
+    // A server that does not say that it knows this might take no client with it.
+    ...(isBound && server.dpopAlgorithms && { dpop_bound_access_tokens: true }),
     ...(scope !== undefined && { scope }),
   };
   const post = (content: object): Promise<OAuthAnswer> =>

@@ -1,11 +1,12 @@
 import { connectionId } from '../credentials/ids.ts';
 import type { StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
-import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
+import { DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { OAuthHttp } from '../platform/oauth-http.ts';
 import type { Settings } from '../settings.ts';
-import { Discovery } from './discovery.ts';
+import { issuerNow } from './issuer-now.ts';
+import { RefreshGrant } from './refresh-grant.ts';
 import { loginCommand } from './sign-in/command.ts';
 import { OAuthError } from './token-endpoint.ts';
 import { type Refreshed, TokenRefresher } from './tokens.ts';
@@ -26,7 +27,7 @@ export class Renewal {
     this.#log = log;
     this.#http = new OAuthHttp(url, network);
     const connection = connectionId(url.href, signIn.profile);
-    this.#refresher = new TokenRefresher(store, this.#http, connection, signIn.clientSecret, log);
+    this.#refresher = new TokenRefresher(store, new RefreshGrant(this.#http, signIn, log), connection, log);
   }
 
   /** As TokenRefresher.refresh. */
@@ -40,25 +41,9 @@ export class Renewal {
     return { kind: 'failed', error: new DrawbridgeError(reason, text, details, result.error) };
   }
 
-  /**
-   * The issuer that the server names at a challenge: the one of the credentials wherever that is among them, or nothing
-   * can be learned (MCP 2026-07-28, Authorization Server Binding).
-   *
-   * @param metadataUrl `resource_metadata` of the challenge
-   */
-  async issuerNow(metadataUrl: string | undefined, issuer: string): Promise<string> {
-    const { signIn, url } = this.#settings;
-    if (signIn.issuer !== undefined) return issuer;
-    try {
-      const discovery = new Discovery(this.#http, url);
-      const resource = await discovery.protectedResource(metadataUrl, signIn.resource);
-      const named = resource?.authorizationServers;
-      return named === undefined || named.includes(issuer) ? issuer : (named[0] as string);
-    } catch (error) {
-      // Its own token endpoint is the only place where the refresh token goes, whatever the metadata would have said.
-      this.#log.info('metadata not read', { reason: asDrawbridgeError(error).reason });
-      return issuer;
-    }
+  /** The issuer that the server names now; see issuerNow. @param metadataUrl `resource_metadata` of the challenge */
+  issuerNow(metadataUrl: string | undefined, issuer: string): Promise<string> {
+    return issuerNow(this.#http, this.#settings, metadataUrl, issuer, this.#log);
   }
 
   /**

@@ -2,7 +2,8 @@ import type { ConnectionRecord, RegistrationRecord } from '../credentials/record
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { OAuthHttp } from '../platform/oauth-http.ts';
 import { parseNamedUrl } from '../platform/url-policy.ts';
-import { OAuthError, postForm } from './token-endpoint.ts';
+import { withProof } from './client-authentication.ts';
+import { OAuthError, postForm, type TokenClient } from './token-endpoint.ts';
 
 /** What came of a revocation. `not-offered`: the authorization server has no endpoint for it. */
 export type Revocation =
@@ -22,12 +23,13 @@ export async function revokeTokens(
   timeout: number,
 ): Promise<Revocation> {
   const { server, revocationEndpoint, refreshToken, accessToken } = record;
+  const client = withProof(record.client, { clientSecret: undefined, clientKey: undefined }, record);
   if (revocationEndpoint === undefined) return { kind: 'not-offered' };
   try {
     if (!parseNamedUrl(revocationEndpoint, new URL(server)))
       throw new DrawbridgeError('authorization-server', 'Its revocation endpoint must not be used.');
     const revoke = (token: string, hint: string): Promise<boolean> =>
-      revokeToken(http, { ...record, revocationEndpoint }, token, hint, timeout);
+      revokeToken(http, client, revocationEndpoint, token, hint, timeout);
     // At once: of a server that hangs neither is the one that was not even tried.
     const [isRefreshRevoked, isAccessRevoked] = await Promise.all([
       refreshToken === undefined ? false : revoke(refreshToken, 'refresh_token'),
@@ -43,7 +45,8 @@ export async function revokeTokens(
 /** @returns false where the server does not revoke tokens of this type (RFC 7009 section 2.2.1) */
 async function revokeToken(
   http: OAuthHttp,
-  { revocationEndpoint, client }: ConnectionRecord & { revocationEndpoint: string },
+  client: TokenClient,
+  revocationEndpoint: string,
   token: string,
   hint: string,
   timeout: number,

@@ -43,6 +43,38 @@ export async function signOut(
   }
 }
 
+/** A sign-in at an identity provider, which is a connection of its own. */
+export interface IdentityProviderSignIn {
+  /** As that connection has it. */
+  server: string;
+  profile: string;
+  /** How many other connections are used through it. */
+  uses: number;
+}
+
+/**
+ * The sign-ins at identity providers that these connections were used through (enterprise-managed authorization).
+ *
+ * @param gone records that are no longer in the store
+ * @throws DrawbridgeError `credential-store`
+ */
+export function identityProvidersOf(
+  store: CredentialStore,
+  gone: readonly ConnectionRecord[],
+): IdentityProviderSignIn[] {
+  const key = ({ identityProvider, profile }: ConnectionRecord): string => `${profile} ${identityProvider}`;
+  const concerned = new Map(
+    gone.filter((record) => record.identityProvider !== undefined).map((record) => [key(record), record]),
+  );
+  if (concerned.size === 0) return [];
+  const left = store.list('connection').flatMap((id) => readRecord(store, id) ?? []);
+  return [...concerned].map(([wanted, { identityProvider, profile }]) => ({
+    server: new URL(identityProvider as string).href,
+    profile,
+    uses: new Set(left.filter((record) => key(record) === wanted).map(({ server }) => server)).size,
+  }));
+}
+
 function readRecord(store: CredentialStore, id: string): ConnectionRecord | undefined {
   try {
     const stored = store.read<unknown>('connection', id);

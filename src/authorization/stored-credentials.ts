@@ -2,7 +2,9 @@ import { connectionId } from '../credentials/ids.ts';
 import { type ConnectionRecord, connectionFileId, findConnections } from '../credentials/record.ts';
 import { type CredentialStore, GenerationConflict, type Kind } from '../credentials/store.ts';
 import { DrawbridgeError } from '../errors.ts';
+import type { Binding } from './binding.ts';
 import type { AuthorizationRequest } from './grants/authorization-code.ts';
+import { jwtLife } from './jwt.ts';
 import type { SignInTask } from './sign-in/task.ts';
 import type { TokenSet } from './token-endpoint.ts';
 
@@ -23,9 +25,10 @@ export function recordLock(connection: string): string {
 export async function saveSignIn(
   store: CredentialStore,
   { server, signIn }: SignInTask,
-  request: Pick<AuthorizationRequest, 'server' | 'client' | 'scope' | 'resource'>,
+  request: Pick<AuthorizationRequest, 'server' | 'client' | 'scope' | 'resource' | 'binding'>,
   tokens: TokenSet,
 ): Promise<ConnectionRecord> {
+  if (signIn.useIdToken && tokens.idToken === undefined) throw noIdToken(request.server.issuer);
   const now = Date.now();
   const [latest] = findConnections(store, server, signIn.profile);
   const record: ConnectionRecord = {
@@ -36,20 +39,50 @@ export async function saveSignIn(
     resource: request.resource,
     client: request.client,
     tokenEndpoint: request.server.tokenEndpoint,
-    tokenType: 'Bearer',
+    ...typeOf(tokens, request.binding),
     accessToken: tokens.accessToken,
     // The latest in any case, even if the clock was set back: that is how the others see that it is new.
     signedInAt: Math.max(now, (latest?.record.signedInAt ?? 0) + 1),
     obtainedAt: now,
     ...(request.server.revocationEndpoint && { revocationEndpoint: request.server.revocationEndpoint }),
     ...(tokens.refreshToken !== undefined && { refreshToken: tokens.refreshToken }),
-    ...(tokens.expiresIn !== undefined && { expiresAt: now + tokens.expiresIn * 1000 }),
+    ...lifeOf(tokens, signIn.useIdToken, now),
     ...(request.scope !== undefined && { requestedScope: request.scope }),
     // What was granted is what was asked for, where nothing else is said (RFC 6749 section 5.1).
     ...((tokens.scope ?? request.scope) !== undefined && { scope: tokens.scope ?? request.scope }),
   };
   await replace(store, record, (old) => old.issuer === record.issuer || old.personalToken === true);
   return record;
+}
+
+/**
+ * What a record says of the token that is used: the access token, or the ID token.
+ *
+ * @param now epoch milliseconds
+ */
+export function lifeOf(
+  { idToken, expiresIn }: Pick<TokenSet, 'idToken' | 'expiresIn'>,
+  usesIdToken: boolean,
+  now: number,
+): Pick<ConnectionRecord, 'idToken' | 'expiresAt'> {
+  if (!usesIdToken) return expiresIn === undefined ? {} : { expiresAt: now + expiresIn * 1000 };
+  const life = idToken && jwtLife(idToken);
+  return { ...(idToken && { idToken }), ...(life && { expiresAt: now + life }) };
+}
+
+/** What a record says of how its tokens are presented, with the key that they are bound to where they are. */
+export function typeOf(
+  { tokenType }: Pick<TokenSet, 'tokenType'>,
+  binding: Binding | undefined,
+): Pick<ConnectionRecord, 'tokenType' | 'dpopKey'> {
+  return tokenType === 'DPoP' && binding ? { tokenType, dpopKey: binding.dpop.key } : { tokenType: 'Bearer' };
+}
+
+function noIdToken(issuer: string): DrawbridgeError {
+  return new DrawbridgeError(
+    'authorization-server',
+    `${new URL(issuer).host} gave no ID token: it has to know the scope openid, and this client has to be allowed it.`,
+  );
 }
 
 /**

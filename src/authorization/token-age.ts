@@ -9,7 +9,10 @@ const MARGIN = 60_000;
  * @param now epoch milliseconds
  * @returns `due`: soon, it still works; `expired`: before the next request
  */
-export function ageOf(record: ConnectionRecord, now: number): 'fresh' | 'due' | 'expired' {
+export function ageOf(
+  record: Pick<ConnectionRecord, 'expiresAt' | 'obtainedAt'>,
+  now: number,
+): 'fresh' | 'due' | 'expired' {
   const { expiresAt, obtainedAt } = record;
   if (expiresAt === undefined) return 'fresh';
   if (now >= expiresAt - 1_000) return 'expired';

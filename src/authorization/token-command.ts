@@ -1,20 +1,27 @@
-import { execFile } from 'node:child_process';
 import { DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { type Challenge, FixedCredentials } from './authorizer.ts';
+import { jwtExpiry } from './jwt.ts';
+import { runForSecret } from './secret-command.ts';
+import { ageOf } from './token-age.ts';
 
-const TIMEOUT = 30_000;
-const MAX_OUTPUT = 16 * 1024;
+/** How long a program is left alone that was run for another token, in milliseconds. */
+const REST = 10_000;
 
 /**
  * Bearer tokens from a program of the user's, a secret manager's command line for instance. It runs without a shell,
- * once at the start and again when the server refuses what it gave; never twice at the same time.
+ * once at the start, ahead of the end of a token that tells it (a JWT), and when the server refuses what it gave; never
+ * twice at the same time.
  */
 export class TokenCommand extends FixedCredentials {
   readonly #command: readonly string[];
   readonly #log: Logger;
   #current: Promise<string> | undefined;
   #value: string | undefined;
+  /** When the token in use was printed, and when it ends by its own word (epoch milliseconds). */
+  #life: { obtainedAt: number; expiresAt: number | undefined } = { obtainedAt: 0, expiresAt: undefined };
+  /** Programs keep their tokens too: one that prints the old one is not run at each request. */
+  #restUntil = 0;
   /** It was fetched because the last one was refused, and has not been accepted yet. */
   #isUntried = false;
   readonly #closed = new AbortController();
@@ -28,7 +35,17 @@ export class TokenCommand extends FixedCredentials {
 
   /** @throws DrawbridgeError `token-command-failed` */
   override credential(): string | Promise<string> {
-    return this.#value ?? this.#run();
+    if (this.#value === undefined) return this.#run();
+    const age = ageOf(this.#life, Date.now());
+    if (age === 'fresh' || performance.now() < this.#restUntil) return this.#value;
+    const value = this.#value;
+    const renewing = this.#run().finally(() => {
+      this.#restUntil = performance.now() + REST;
+    });
+    if (age === 'expired') return renewing;
+    // It still works: nobody waits for the next one.
+    renewing.catch((error: DrawbridgeError) => this.#log.warn('token not renewed', { reason: error.reason }));
+    return value;
   }
 
   override accepted(used: string | undefined): void {
@@ -62,8 +79,8 @@ export class TokenCommand extends FixedCredentials {
   }
 
   async #read(): Promise<string> {
-    const [program, ...words] = this.#command as [string, ...string[]];
-    const token = (await run(program, words, this.#closed.signal)).trim();
+    const [program] = this.#command as [string, ...string[]];
+    const token = (await runForSecret('token command', this.#command, this.#closed.signal)).trim();
     // The characters that a header may carry, RFC 6750 section 2.1 and what providers in fact issue.
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw new DrawbridgeError(
@@ -73,39 +90,8 @@ export class TokenCommand extends FixedCredentials {
     }
     this.#log.protect(token);
     this.#log.debug('token command run', { program });
+    this.#life = { obtainedAt: Date.now(), expiresAt: jwtExpiry(token) };
     this.#value = `Bearer ${token}`;
     return this.#value;
   }
-}
-
-/** Its standard error is not shown: some programs repeat their secret there. */
-function run(program: string, words: string[], signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = {
-      timeout: TIMEOUT,
-      killSignal: 'SIGKILL' as const,
-      signal,
-      maxBuffer: MAX_OUTPUT,
-      windowsHide: true,
-      env: withoutSecrets(process.env),
-    };
-    const child = execFile(program, words, options, (error, stdout) => {
-      if (!error) return resolve(stdout);
-      const why = error.killed
-        ? `gave no answer within ${TIMEOUT / 1000} s`
-        : `failed (${error.code ?? error.signal})`;
-      reject(
-        new DrawbridgeError(
-          'token-command-failed',
-          `The token command "${program}" ${why}; try it in a terminal.`,
-        ),
-      );
-    });
-    child.stdin?.end();
-  });
-}
-
-/** Our own secrets are none of the command's business. */
-function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MCP_DRAWBRIDGE_')));
 }

@@ -6,18 +6,11 @@ import {
 import { type CredentialStore, GenerationConflict, type Stored } from '../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { NoAnswer, type OAuthHttp } from '../platform/oauth-http.ts';
-import { sleep } from '../platform/sleep.ts';
-import { invalidTargetError } from './providers.ts';
-import { LOCK_PATIENCE, recordLock } from './stored-credentials.ts';
+import type { Binding } from './binding.ts';
+import { LOCK_PATIENCE, lifeOf, recordLock, typeOf } from './stored-credentials.ts';
 import { ageOf } from './token-age.ts';
-import { OAuthError, requestToken, type TokenSet } from './token-endpoint.ts';
+import { OAuthError, type TokenSet } from './token-endpoint.ts';
 
-/** A refresh that has no answer by then is over, in milliseconds [68]. */
-const TIMEOUT = 28_000;
-/** What passes by is tried again for so long, in milliseconds. */
-const PATIENCE = 10_000;
-const FIRST_PAUSE = 500;
 /** How often it is tried to store what could not be stored, in milliseconds [66]. */
 const STORE_AGAIN = 5_000;
 
@@ -30,38 +23,46 @@ export type Refreshed =
   /** It can be tried again later; nothing is lost. */
   | { kind: 'failed'; error: DrawbridgeError };
 
+/** What a renewal has got. */
+export interface Obtained {
+  tokens: TokenSet;
+  /** What was offered for them to be bound to; undefined: nothing. */
+  binding: Binding | undefined;
+}
+
+/** By what tokens are got anew, without the user. */
+export interface Renewer {
+  /**
+   * What it sends counts once: that is written down first, and a refusal ends the grant. Where not, there may be a first
+   * time as well: no record yet, or none any more.
+   */
+  readonly spends: boolean;
+  canRenew(record: ConnectionRecord): boolean;
+  /** @throws OAuthError, NoAnswer, or another DrawbridgeError */
+  request(record: ConnectionRecord): Promise<Obtained>;
+}
+
 /**
  * The refresh as one transaction across all processes of the user: lock, read again, adopt what another has renewed or
  * refresh, store, and only then give it out (OAuth 2.1 section 4.3; DESIGN rules 3, 4 and 6). The only place that
- * spends a refresh token.
+ * spends a refresh token, or uses the grant of a machine.
  */
 export class TokenRefresher {
   readonly #store: CredentialStore;
-  readonly #http: OAuthHttp;
+  readonly #renewer: Renewer;
   readonly #connection: string;
-  readonly #secret: string | undefined;
   readonly #log: Logger;
 
-  /**
-   * @param connection the connection's id, whose lock is taken
-   * @param secret `--client-secret` as it is now: it may have been renewed since the sign-in
-   */
-  constructor(
-    store: CredentialStore,
-    http: OAuthHttp,
-    connection: string,
-    secret: string | undefined,
-    log: Logger,
-  ) {
+  /** @param connection the connection's id, whose lock is taken */
+  constructor(store: CredentialStore, renewer: Renewer, connection: string, log: Logger) {
     this.#store = store;
-    this.#http = http;
+    this.#renewer = renewer;
     this.#connection = connection;
-    this.#secret = secret;
     this.#log = log;
   }
 
   /**
-   * @param known the credentials to renew
+   * @param known the credentials to renew; of the generation 0, what is known before the first ones
    * @param refused an access token that the server no longer takes; undefined where it is only old
    */
   async refresh(known: StoredConnection, refused: string | undefined): Promise<Refreshed> {
@@ -82,23 +83,27 @@ export class TokenRefresher {
   }
 
   async #transact(known: StoredConnection, refused: string | undefined): Promise<Refreshed> {
-    const found = this.#read(known.id);
+    const { spends } = this.#renewer;
+    const found = this.#read(known.id) ?? (spends ? undefined : { ...known, generation: 0 });
     if (!found) return { kind: 'ended' }; // signed out meanwhile
     // What could not be stored is newer than what is on the disk, until somebody writes there.
     const current = found.generation === known.generation ? known : found;
     const { record } = current;
-    const isAnother = record.accessToken !== (refused ?? known.record.accessToken);
+    const isAnother =
+      refused === undefined
+        ? record.accessToken !== known.record.accessToken
+        : refused !== record.accessToken && refused !== record.idToken;
     if (isAnother && ageOf(record, Date.now()) !== 'expired') return renewed(current);
-    if (record.refreshToken === undefined) return { kind: 'ended' };
+    if (!this.#renewer.canRenew(record)) return { kind: 'ended' };
     // Says "spent, outcome unknown" should this process die; and proves at full size that the store can be written [66, 67].
-    const intent = await this.#write(current, { ...record, refreshPending: true });
-    let tokens: TokenSet;
+    const intent = spends ? await this.#write(current, { ...record, refreshPending: true }) : current;
+    let obtained: Obtained;
     try {
-      tokens = await this.#request(record, record.refreshToken);
+      obtained = await this.#renewer.request(record);
     } catch (error) {
-      return await this.#failed(intent, error);
+      return spends ? await this.#failed(intent, error) : { kind: 'failed', error: asDrawbridgeError(error) };
     }
-    const next = withTokens(intent.record, tokens);
+    const next = withTokens(intent.record, obtained);
     try {
       return renewed(await this.#write(intent, next));
     } catch (error) {
@@ -123,39 +128,6 @@ export class TokenRefresher {
     timer.unref();
   }
 
-  async #request(record: ConnectionRecord, refreshToken: string): Promise<TokenSet> {
-    const giveUpAt = performance.now() + PATIENCE;
-    const isConfigured = record.client.source === 'configured' && this.#secret !== undefined;
-    const client = isConfigured ? { ...record.client, secret: this.#secret } : record.client;
-    let parameters: Record<string, string> = {
-      grant_type: 'refresh_token',
-      refresh_token: refreshToken,
-      ...(record.resource !== null && { resource: record.resource }),
-    };
-    for (let pause = FIRST_PAUSE, lost = 0; ; pause *= 2) {
-      try {
-        return await requestToken(this.#http, record.tokenEndpoint, client, parameters, TIMEOUT);
-      } catch (error) {
-        const refusesResource =
-          error instanceof OAuthError && invalidTargetError(error.code, error.description);
-        if (refusesResource && parameters.resource !== undefined) {
-          const { resource: _left, ...rest } = parameters;
-          parameters = rest;
-          continue;
-        }
-        const isLost = error instanceof NoAnswer && error.sent;
-        if (isLost) lost++;
-        const isPassing = error instanceof OAuthError ? error.isPassing : error instanceof NoAnswer;
-        // An answer that got lost may have spent the token: once more is what a server's grace allows for [67].
-        const isFinal = error instanceof NoAnswer && (error.reason === 'timeout' || error.isUnusableAnswer);
-        const mayRepeat = isPassing && lost <= 1 && !isFinal;
-        if (!mayRepeat || performance.now() + pause > giveUpAt) throw error;
-        this.#log.info('token not renewed, trying again', { reason: asDrawbridgeError(error).reason });
-        await sleep(pause);
-      }
-    }
-  }
-
   async #failed(intent: StoredConnection, error: unknown): Promise<Refreshed> {
     if (!(error instanceof OAuthError) || error.isPassing)
       return { kind: 'failed', error: asDrawbridgeError(error) };
@@ -171,7 +143,8 @@ export class TokenRefresher {
     this.#log.warn('token not renewed', { error: error.code, status: error.status });
     // Refused for another reason: the grant may stand, so it is kept (DESIGN rule 3). A registration that is gone heals
     // by a sign-in; a client of the user's own does not, nor does what no authorization server has said.
-    const isHealed = error.code !== '' && intent.record.client.source === 'registered';
+    const isHealed =
+      error.code !== '' && !/dpop/.test(error.code) && intent.record.client.source === 'registered';
     return isHealed ? { kind: 'ended' } : { kind: 'failed', error };
   }
 
@@ -191,15 +164,21 @@ function renewed(stored: StoredConnection, isStored = true): Refreshed {
 }
 
 /** What a refresh leaves out stays as it was (RFC 6749 section 6). */
-function withTokens(record: ConnectionRecord, tokens: TokenSet): ConnectionRecord {
-  const { refreshPending: _pending, expiresAt: _old, ...rest } = record;
+function withTokens(record: ConnectionRecord, { tokens, binding }: Obtained): ConnectionRecord {
   const now = Date.now();
+  if (record.idToken !== undefined && tokens.idToken === undefined) {
+    // None need come (OpenID Connect Core section 12.2). What renews everything but that is not tried again.
+    const { refreshPending: _pending, refreshToken: _useless, ...rest } = record;
+    return { ...rest, accessToken: tokens.accessToken };
+  }
+  const { refreshPending: _pending, expiresAt: _old, dpopKey: _key, ...rest } = record;
   return {
     ...rest,
+    ...typeOf(tokens, binding),
     accessToken: tokens.accessToken,
     obtainedAt: now,
     ...(tokens.refreshToken !== undefined && { refreshToken: tokens.refreshToken }),
-    ...(tokens.expiresIn !== undefined && { expiresAt: now + tokens.expiresIn * 1000 }),
+    ...lifeOf(tokens, record.idToken !== undefined, now),
     ...(tokens.scope !== undefined && { scope: tokens.scope }),
   };
 }

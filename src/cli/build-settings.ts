@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import { DrawbridgeError } from '../errors.ts';
 import { type LogFormat, type LogLevel, logLevels } from '../logger.ts';
 import { parseServerUrl } from '../platform/url-policy.ts';
-import { eraChoices, type Settings, transportChoices } from '../settings.ts';
+import {
+  eraChoices,
+  type GrantChoice,
+  type Settings,
+  type SignInSettings,
+  transportChoices,
+} from '../settings.ts';
 import { splitCommand } from './command-words.ts';
 import { OptionReader } from './option-reader.ts';
 import type { OptionValues } from './options.ts';
@@ -23,6 +29,10 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
       'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anybody read the connection; remove it, and name a private CA with --ca-file.',
     );
   }
+  const headers = readUserHeaders(read.list('header'), read.text('header-file'), env);
+  const tokenCommand = readTokenCommand(read.text('token-command'));
+  const signIn = readSignInSettings(read, env);
+  refuseSecondCredential(signIn, headers, tokenCommand);
   const requestTimeout = read.seconds('request-timeout', 1, 86_400);
   return {
     url: parseServerUrl(url, { allowHttp: read.flag('allow-http') }),
@@ -37,9 +47,9 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
       cookies: !read.flag('disable-cookies'),
       env,
     },
-    headers: readUserHeaders(read.list('header'), read.text('header-file'), env),
-    tokenCommand: readTokenCommand(read.text('token-command')),
-    signIn: readSignInSettings(read, env),
+    headers,
+    tokenCommand,
+    signIn,
     store: takeStoreSettings(read, env),
     tools: { allow: read.list('allow-tool'), ignore: read.list('ignore-tool') },
     maxMessageBytes: (read.number('max-message-size', 1, 256) ?? 32) * 1024 * 1024,
@@ -50,6 +60,29 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
     },
   };
 }
+
+/** With a credential of the user's own nothing is got by a grant: who names both would learn too late which is used. */
+function refuseSecondCredential(
+  { grant, useIdToken, dpop }: SignInSettings,
+  headers: Settings['headers'],
+  tokenCommand: readonly string[] | undefined,
+): void {
+  const hasHeader = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+  const chosen = grant !== 'user' ? grantNames[grant] : useIdToken ? '--use-id-token' : undefined;
+  const refused = chosen ?? (dpop === 'on' ? '--dpop on' : undefined);
+  if (refused === undefined || (!hasHeader && tokenCommand === undefined)) return;
+  const own = hasHeader ? 'an Authorization header' : '--token-command';
+  throw new DrawbridgeError(
+    'usage',
+    `${refused} contradicts ${own}, which is used in place of any other token.`,
+  );
+}
+
+const grantNames: Readonly<Record<Exclude<GrantChoice, 'user'>, string>> = {
+  'client-credentials': '--client-credentials',
+  workload: 'The JWT of a workload',
+  enterprise: 'An identity provider',
+};
 
 function readTokenCommand(text: string | undefined): string[] | undefined {
   if (text === undefined) return undefined;

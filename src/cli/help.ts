@@ -37,6 +37,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
       'With a token from a secret manager',
       `mcp-drawbridge ${URL_TEXT} --token-command 'op read op://private/mcp/token'`,
     ],
+    [
+      'Without a user, as a client of your own',
+      `mcp-drawbridge ${URL_TEXT} --client-credentials --client-id report --client-secret '\${REPORT_SECRET}'`,
+    ],
     ['See it work, without any server or account', 'mcp-drawbridge demo'],
   ],
   login: [

@@ -93,17 +93,50 @@ async function takeToken(
   return storeToken(settings, await open(), token, (text) => terminal.say(text), signal);
 }
 
-async function signIn(
-  { settings, options, folder, log, signal, interactivity, terminal }: Login,
-  store: CredentialStore,
-): Promise<ConnectionRecord> {
+async function signIn(login: Login, store: CredentialStore): Promise<ConnectionRecord> {
+  const { settings, signal, terminal } = login;
   const { url, signIn } = settings;
   terminal.say(`Signing in to ${url.host} …`);
   const asked = await askForChallenge(settings, signal);
+  try {
+    return await (signIn.grant === 'user' ? asUser : byGrant)(login, store, asked.challenge);
+  } catch (error) {
+    throw explained(asDrawbridgeError(error), url, asked);
+  }
+}
+
+/** By a machine's grant, which may have a part of the user's: the sign-in at the company's identity provider. */
+async function byGrant(
+  login: Login,
+  store: CredentialStore,
+  challenge: Asked['challenge'],
+): Promise<ConnectionRecord> {
+  const { settings, folder, log, signal, terminal } = login;
+  if (needsUser(settings)) {
+    const { identityProviderSettings } = await import('../authorization/machine/identity-provider.ts');
+    const identityProvider = identityProviderSettings(settings);
+    terminal.say(`The identity provider is ${identityProvider.url.host}.`);
+    await asUser({ ...login, settings: identityProvider }, store, {});
+  }
+  const { loginByGrant } = await import('./login/by-grant.ts');
+  return loginByGrant({ settings, folder, store, log, challenge, signal });
+}
+
+/** Whether somebody has to sign in somewhere. */
+function needsUser({ signIn: { grant, identityProvider } }: Settings): boolean {
+  return grant === 'user' || (identityProvider !== undefined && identityProvider.idTokenFile === undefined);
+}
+
+async function asUser(
+  { settings, options, folder, log, signal, interactivity, terminal }: Login,
+  store: CredentialStore,
+  challenge: Asked['challenge'],
+): Promise<ConnectionRecord> {
+  const { url, signIn } = settings;
   const gate = await store.lock(SIGN_IN_GATE, 0);
   const connection = connectionId(url.href, signIn.profile);
   const task = createTask(settings, folder, {
-    challenge: asked.challenge,
+    challenge,
     earlierScope: undefined,
     replaces: 0,
     opensWindow: signIn.browser && interactivity.noBrowser === undefined,
@@ -122,8 +155,6 @@ async function signIn(
   try {
     if (signIn.deviceCode) return await (await import('./login/by-device-code.ts')).loginByDeviceCode(stage);
     return await (await import('./login/by-browser.ts')).loginByBrowser(stage);
-  } catch (error) {
-    throw explained(asDrawbridgeError(error), url, asked);
   } finally {
     await gate?.release();
   }
@@ -154,10 +185,13 @@ function refuse(settings: Settings, { withToken }: LoginOptions, interactivity: 
   }
   if (withToken && signIn.deviceCode)
     throw new DrawbridgeError('usage', '--with-token and --device-code are two ways; give one of them.');
+  if (withToken && signIn.grant !== 'user')
+    throw new DrawbridgeError('usage', '--with-token stores a token; leave out what would get another one.');
   if (store.choice === 'memory')
     throw new DrawbridgeError('usage', '--store memory keeps nothing that "login" could store.');
   const { isAttended, noBrowser } = interactivity;
-  if (withToken || signIn.deviceCode || !signIn.browser || isAttended || noBrowser === undefined) return;
+  const asksNobody = withToken || !needsUser(settings);
+  if (asksNobody || signIn.deviceCode || !signIn.browser || isAttended || noBrowser === undefined) return;
   throw new DrawbridgeError(
     'sign-in-needed',
     `Nobody is at a terminal, and no browser can be opened: ${noBrowser}. In a terminal, run: ${loginCommand(settings, '--no-browser')}`,

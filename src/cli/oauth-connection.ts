@@ -1,8 +1,8 @@
 import type { Authorizer } from '../authorization/authorizer.ts';
-import { OAuthAuthorizer } from '../authorization/oauth-authorizer.ts';
 import type { ServerMemory } from '../bridge/server-memory.ts';
 import { StoredServerMemory } from '../bridge/stored-server-memory.ts';
 import { openStore } from '../credentials/open-store.ts';
+import type { CredentialStore } from '../credentials/store.ts';
 import type { Logger } from '../logger.ts';
 import type { Settings } from '../settings.ts';
 
@@ -28,7 +28,22 @@ export async function openOAuthConnection(
   const opened = await openStore(settings.store, folder, { log });
   const { store } = opened;
   return {
-    authorizer: new OAuthAuthorizer({ ...settings, store: opened.settings }, opened.folder, store, log),
+    authorizer: await openAuthorizer({ ...settings, store: opened.settings }, opened.folder, store, log),
     memory: new StoredServerMemory(store, settings.url.href, settings.signIn.profile, log),
   };
+}
+
+/** Of the two only the one that is needed is loaded. */
+async function openAuthorizer(
+  settings: Settings,
+  folder: string,
+  store: CredentialStore,
+  log: Logger,
+): Promise<Authorizer> {
+  if (settings.signIn.grant === 'user') {
+    const { OAuthAuthorizer } = await import('../authorization/oauth-authorizer.ts');
+    return new OAuthAuthorizer(settings, folder, store, log);
+  }
+  const { MachineAuthorizer } = await import('../authorization/machine/machine-authorizer.ts');
+  return new MachineAuthorizer({ settings, folder, store, log });
 }

@@ -6,6 +6,7 @@ import { addClientCommands } from './clients/commands.ts';
 import { addCompletionCommand } from './completion/commands.ts';
 import { finishHelp } from './help.ts';
 import { nearest } from './near-miss.ts';
+import { optionHelp } from './option-help.ts';
 import { type OptionDefinition, type OptionValues, options } from './options.ts';
 import { addStoredCommands } from './stored/commands.ts';
 
@@ -133,9 +134,9 @@ function unknownCommand(word: string, meant: string | undefined): DrawbridgeErro
 }
 
 function addOptions(command: Command, takes: (option: OptionDefinition) => boolean): void {
-  for (const { name, value, repeatable, group, help } of options.filter(takes)) {
+  for (const { name, value, repeatable, group } of options.filter(takes)) {
     const flags = value ? `--${name} <${value.replace(/[<>]/g, '')}>` : `--${name}`;
-    const option = new Option(flags, help).helpGroup(`${group}:`);
+    const option = new Option(flags, optionHelp[name]).helpGroup(`${group}:`);
     if (repeatable) option.argParser((given: string, before: string[] = []) => [...before, given]);
     command.addOption(option);
   }

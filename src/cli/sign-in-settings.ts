@@ -1,13 +1,11 @@
 import { callbackHosts, type SignInSettings } from '../settings.ts';
-import { expandVariables } from './expand.ts';
+import { readGrantSettings } from './grant-settings.ts';
 import type { OptionReader } from './option-reader.ts';
+import { readExpanded, readHttpsUrl, unsafe } from './sign-in-values.ts';
 
 /** Parameters that the flow derives itself; a second hand on them would undo what they protect (RFC 6749, 7636, 8707). */
 const reservedParameters =
-  /^(response_type|response_mode|client_id|client_secret|redirect_uri|scope|state|code|code_challenge|code_challenge_method|code_verifier|resource|nonce|request|request_uri|iss|grant_type)$/;
-
-/** What the URL parser would drop, repair or split off; the texts are compared and sent as they stand. */
-const unsafe = /[\u0000-\u0020\u007f-\u00a0\\#]/;
+  /^(response_type|response_mode|client_id|client_secret|redirect_uri|scope|state|code|code_challenge|code_challenge_method|code_verifier|resource|nonce|request|request_uri|iss|grant_type|client_assertion|client_assertion_type|assertion|dpop_jkt)$/;
 
 /**
  * How the user is to be signed in, from the options.
@@ -16,24 +14,12 @@ const unsafe = /[\u0000-\u0020\u007f-\u00a0\\#]/;
  * @throws DrawbridgeError `usage`
  */
 export function readSignInSettings(read: OptionReader, env: NodeJS.ProcessEnv): SignInSettings {
-  const expanded = (name: string): string | undefined => {
-    const text = read.text(name);
-    if (text === undefined) return undefined;
-    const value = expandVariables(text, env, (variable) =>
-      read.fail(name, `names the environment variable ${variable}, which is not set`),
-    );
-    if (value === '') return read.fail(name, 'is empty');
-    // RFC 6749 appendix A.1 and A.2: visible ASCII and blanks.
-    return /^[\x20-\x7e]+$/.test(value)
-      ? value
-      : read.fail(name, 'holds a character that is not visible ASCII');
-  };
   const resource = read.text('resource');
   if (resource !== undefined && read.flag('no-resource')) read.fail('resource', 'contradicts --no-resource');
   if (resource !== undefined && (!URL.canParse(resource) || unsafe.test(resource)))
     read.fail('resource', 'must be an absolute URI without a fragment');
-  const clientId = expanded('client-id');
-  const clientSecret = expanded('client-secret');
+  const clientId = readExpanded(read, 'client-id', env);
+  const clientSecret = readExpanded(read, 'client-secret', env);
   if (clientSecret !== undefined && clientId === undefined)
     read.fail('client-secret', 'needs --client-id as well');
   return {
@@ -58,6 +44,7 @@ export function readSignInSettings(read: OptionReader, env: NodeJS.ProcessEnv): 
     initializeWait: read.seconds('initialize-wait', 0, 3_600) ?? 3_000,
     browser: !read.flag('no-browser'),
     deviceCode: read.flag('device-code'),
+    ...readGrantSettings(read, env, clientId, clientSecret),
   };
 }
 
@@ -75,19 +62,6 @@ function readScope(read: OptionReader): string | undefined {
   return /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(scope)
     ? scope
     : read.fail('scope', 'must be scopes with blanks between them');
-}
-
-function readHttpsUrl(read: OptionReader, name: string, needsPath: boolean): string | undefined {
-  const text = read.text(name);
-  if (text === undefined) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isLocal = url?.protocol === 'http:' && /^(127\.0\.0\.1|\[::1\]|localhost)$/.test(url.hostname);
-  if (!url || unsafe.test(text) || url.username || url.password)
-    return read.fail(name, 'must be an https URL');
-  if (url.protocol !== 'https:' && (needsPath || !isLocal)) return read.fail(name, 'must be an https URL');
-  // The client id is this very text: it must be what the document says of itself.
-  if (needsPath && url.pathname === '/') return read.fail(name, 'must be an https URL with a path');
-  return text;
 }
 
 function readAuthorizeParams(read: OptionReader): Record<string, string> {

@@ -25,6 +25,11 @@ export async function runToken(settings: Settings): Promise<number> {
   try {
     const { record } = await currentRecord(settings, folder, log);
     await print(`${record.accessToken}\n`);
+    if (record.tokenType === 'DPoP')
+      process.stderr.write(
+        'This token is bound to a key that stays in the credential store (DPoP): no other program can use it. ' +
+          'For one that is not: login --dpop off, where the server takes those.\n',
+      );
     return 0;
   } finally {
     await log.flush();
@@ -36,7 +41,14 @@ async function currentRecord(
   folder: string,
   log: Logger,
 ): Promise<{ record: ConnectionRecord }> {
-  const { store } = await openStore(settings.store, folder, { log, mayPrompt: process.stderr.isTTY });
+  const opened = await openStore(settings.store, folder, { log, mayPrompt: process.stderr.isTTY });
+  const { store } = opened;
+  if (settings.signIn.grant !== 'user') {
+    const { currentRecord: byGrant } = await import('../authorization/machine/current-record.ts');
+    const { askForChallenge } = await import('./ask-for-challenge.ts');
+    const challenge = async () => (await askForChallenge(settings, new AbortController().signal)).challenge;
+    return byGrant({ settings, folder: opened.folder, store, log }, challenge);
+  }
   const inUse = new CredentialInUse(settings, store, log);
   inUse.load();
   const renewal = new Renewal(settings, store, log);

@@ -1,10 +1,13 @@
 import { isObject } from '../jsonrpc.ts';
+import { type ClientKeySettings, clientKeyAlgorithms } from '../settings.ts';
 import { connectionId, idOf } from './ids.ts';
 import type { CredentialStore } from './store.ts';
 
-const clientAuthMethods = ['none', 'client_secret_basic', 'client_secret_post'] as const;
+const clientAuthMethods = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
 /** How a client proves itself at the token endpoint (RFC 7591 section 2, token_endpoint_auth_method). */
 export type ClientAuthMethod = (typeof clientAuthMethods)[number];
+
+const machineGrants = ['client_credentials', 'workload', 'enterprise'] as const;
 
 const clientSources = ['configured', 'metadata-document', 'registered'] as const;
 
@@ -14,8 +17,22 @@ export interface ClientIdentity {
   secret?: string | undefined;
   secretExpiresAt?: number | undefined;
   authMethod: ClientAuthMethod;
+  /** With private_key_jwt: where its key is, and how it is used. */
+  key?: ClientKeySettings | undefined;
   source: (typeof clientSources)[number];
 }
+
+/** A private P-256 key as JWK (RFC 7518 section 6.2), to which tokens are bound (RFC 9449). */
+export interface DpopKey {
+  kty: 'EC';
+  crv: 'P-256';
+  x: string;
+  y: string;
+  d: string;
+}
+
+/** How an access token is presented (RFC 6749 section 7.1); one of the type DPoP is bound to the record's `dpopKey`. */
+export type TokenType = 'Bearer' | 'DPoP';
 
 /** What a sign-in has given, and all that is needed to use and renew it without discovery. Times as above. */
 export interface ConnectionRecord {
@@ -31,9 +48,18 @@ export interface ConnectionRecord {
   tokenEndpoint: string;
   revocationEndpoint?: string | undefined;
   accessToken: string;
-  tokenType: 'Bearer';
+  tokenType: TokenType;
+  /** The key of a bound token, and of the refresh token that goes with it (RFC 9449 section 5). */
+  dpopKey?: DpopKey | undefined;
+  /** Kept where it is what is used of the sign-in: by `--use-id-token`, and of an identity provider. */
+  idToken?: string | undefined;
+  /** When the token that is used ends: the ID token, where one is kept. */
   expiresAt?: number | undefined;
   refreshToken?: string | undefined;
+  /** By what it was got, where no user has signed in for it: then it is got anew in place of a refresh. */
+  grant?: (typeof machineGrants)[number] | undefined;
+  /** The issuer that the user has signed in at for it, with the grant `enterprise`: a connection of its own, with this URL. */
+  identityProvider?: string | undefined;
   /** What was granted. */
   scope?: string | undefined;
   requestedScope?: string | undefined;
@@ -81,9 +107,13 @@ export function parseConnectionRecord(value: unknown): ConnectionRecord | undefi
     isText(value.tokenEndpoint) &&
     isOptional(value.revocationEndpoint, isText) &&
     isText(value.accessToken) &&
-    value.tokenType === 'Bearer' &&
+    // Without its key a bound token is of no use, nor is it ever presented without.
+    (value.tokenType === 'DPoP' ? isDpopKey(value.dpopKey) : value.tokenType === 'Bearer') &&
+    isOptional(value.idToken, isText) &&
     isOptional(value.expiresAt, isTime) &&
     isOptional(value.refreshToken, isText) &&
+    isOptional(value.grant, (grant) => machineGrants.some((known) => known === grant)) &&
+    isOptional(value.identityProvider, (issuer) => isText(issuer) && URL.canParse(issuer)) &&
     isOptional(value.scope, isText) &&
     isOptional(value.requestedScope, isText) &&
     isTime(value.signedInAt) &&
@@ -109,15 +139,17 @@ export function parseRegistrationRecord(value: unknown): RegistrationRecord | un
   return isRecord ? (value as unknown as RegistrationRecord) : undefined;
 }
 
-/** The id of the record: another resource, issuer or client is another record, so that none overwrites the other's. */
+/** The id of the record: another resource, issuer, client or grant is another record, so that none overwrites the other's. */
 export function connectionFileId({
   server,
   profile,
   resource,
   issuer,
   client,
-}: Pick<ConnectionRecord, 'server' | 'profile' | 'resource' | 'issuer' | 'client'>): string {
-  return `${connectionId(server, profile)}-${idOf(resource, issuer, client.id).slice(0, 32)}`;
+  grant,
+}: Pick<ConnectionRecord, 'server' | 'profile' | 'resource' | 'issuer' | 'client' | 'grant'>): string {
+  const kind = grant === undefined ? [] : [grant];
+  return `${connectionId(server, profile)}-${idOf(resource, issuer, client.id, ...kind).slice(0, 32)}`;
 }
 
 /**
@@ -144,8 +176,28 @@ function isClientIdentity(value: unknown): value is ClientIdentity {
     isText(value.id) &&
     isOptional(value.secret, isText) &&
     isOptional(value.secretExpiresAt, isTime) &&
+    isOptional(value.key, isClientKey) &&
     clientAuthMethods.some((method) => method === value.authMethod) &&
     clientSources.some((source) => source === value.source)
+  );
+}
+
+function isDpopKey(value: unknown): value is DpopKey {
+  return (
+    isObject(value) &&
+    value.kty === 'EC' &&
+    value.crv === 'P-256' &&
+    [value.x, value.y, value.d].every((part) => isText(part) && /^[\w-]{43}$/.test(part))
+  );
+}
+
+function isClientKey(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isText(value.file) &&
+    isOptional(value.algorithm, (name) => clientKeyAlgorithms.some((known) => known === name)) &&
+    isOptional(value.id, isText) &&
+    isText(value.audience)
   );
 }
 

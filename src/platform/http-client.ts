@@ -1,4 +1,11 @@
-import type { Agent, ClientRequest, IncomingMessage, RequestOptions, request } from 'node:http';
+import type {
+  Agent,
+  ClientRequest,
+  IncomingHttpHeaders,
+  IncomingMessage,
+  RequestOptions,
+  request,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { MessageText } from '../byte-text.ts';
@@ -22,6 +29,14 @@ const connectFailures = new Set([
 ]);
 
 export type Headers = Record<string, string>;
+
+/** Signs the requests of one exchange: each that goes onto the wire by itself, redirects and repetitions included. */
+export interface RequestSigner {
+  /** The headers that this request has in addition. @param url without query and fragment */
+  headers(method: string, url: string): Headers;
+  /** Looks at an answer. @returns whether the same request is to be sent again, with another signature */
+  repeats(status: number, headers: IncomingHttpHeaders): boolean;
+}
 
 /**
  * Requests to one origin, the MCP server's. It can't send anywhere else, so neither can a header or a cookie.
@@ -66,8 +81,14 @@ export class HttpClient {
    *
    * @param path path and query on the client's origin
    */
-  exchange(method: string, path: string, headers: Headers, body?: MessageText): Exchange {
-    return new Exchange(this, method, path, headers, body);
+  exchange(
+    method: string,
+    path: string,
+    headers: Headers,
+    body?: MessageText,
+    signer?: RequestSigner,
+  ): Exchange {
+    return new Exchange(this, method, path, headers, body, signer);
   }
 
   /** @internal one request on the wire, for Exchange; `onConnected` is called when its connection stands */
@@ -120,6 +141,13 @@ export class HttpClient {
       `${this.target} redirects ${why} to ${where}; if you trust that address, put it into the configuration.`,
       { status: status ?? 0, url: this.target },
     );
+  }
+
+  /** @internal the headers of one request on the wire */
+  signed(method: string, path: string, headers: Headers, signer: RequestSigner): Headers {
+    const end = path.search(/[?#]/);
+    const url = this.#url.origin + (end < 0 ? path : path.slice(0, end));
+    return { ...headers, ...signer.headers(method, url) };
   }
 
   /** @internal takes note of cookies; resolves at once where there are none */
@@ -176,11 +204,13 @@ export class Exchange {
     path: string,
     headers: Headers,
     body: MessageText | undefined,
+    signer: RequestSigner | undefined,
   ) {
     this.response = new Promise((resolve, reject) => {
       const start = (at: string, hops: number): void => {
         this.sent = false;
-        const request = client.open(method, at, headers, () => {
+        const own = signer ? client.signed(method, at, headers, signer) : headers;
+        const request = client.open(method, at, own, () => {
           this.sent = true;
         });
         this.#request = request;
@@ -201,6 +231,10 @@ export class Exchange {
             }
             const cookies = response.headers['set-cookie'];
             if (cookies) await client.storeCookies(cookies);
+            if (signer?.repeats(statusCode, response.headers)) {
+              response.resume();
+              return start(at, hops);
+            }
             resolve(response);
           } catch (error) {
             request.destroy();

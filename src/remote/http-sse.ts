@@ -64,7 +64,8 @@ export class HttpSse implements RemoteTransport {
       const { client, authorizer, headers } = this.#options;
       const credential = await authorizer.credential();
       const common = commonHeaders(headers, this.#session, credential);
-      const posted = client.exchange('POST', stream.endpoint, postHeaders(common), message.body);
+      const signer = authorizer.signer?.(credential);
+      const posted = client.exchange('POST', stream.endpoint, postHeaders(common), message.body, signer);
       exchange = posted;
       // The answer comes by the stream: it may be there before the POST is accepted, and so may the stream's end.
       const answered = request && this.#awaitAnswer(request, stream, posted);
@@ -125,7 +126,8 @@ export class HttpSse implements RemoteTransport {
     const { client, path, headers, authorizer } = this.#options;
     const credential = await authorizer.credential();
     const common = commonHeaders(headers, undefined, credential);
-    const exchange = client.exchange('GET', path, streamHeaders(common, undefined));
+    const signer = authorizer.signer?.(credential);
+    const exchange = client.exchange('GET', path, streamHeaders(common, undefined), undefined, signer);
     const stream: Stream = { exchange, endpoint: '', ended: false };
     const timer = setTimeout(() => exchange.abort(this.#noEndpoint()), ENDPOINT_TIMEOUT);
     try {

@@ -94,7 +94,9 @@ export class ListeningStream {
     const credential = await authorizer.credential();
     const common = commonHeaders(headers, this.#session, credential);
     if (this.#closed.signal.aborted) return 'none';
-    this.#exchange = client.exchange('GET', path, streamHeaders(common, this.#lastEventId));
+    const signer = authorizer.signer?.(credential);
+    const own = streamHeaders(common, this.#lastEventId);
+    this.#exchange = client.exchange('GET', path, own, undefined, signer);
     const response = await this.#exchange.response;
     const status = response.statusCode ?? 0;
     if (status === 200 && isEventStream(response)) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { MessageText } from '../byte-text.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../errors.ts';
 import type { Exchange, Headers } from '../platform/http-client.ts';
 import { sleep } from '../platform/sleep.ts';
@@ -68,9 +69,7 @@ export class StreamableHttp implements RemoteTransport {
       if (request?.settled) return { kind: 'done' };
       const common = this.#postHeaders(session, credential);
       const headers = modernHeaders ? { ...common, ...modernHeaders } : common;
-      exchange = this.#track(
-        this.#options.client.exchange('POST', this.#options.path, headers, message.body),
-      );
+      exchange = this.#track(this.#exchange('POST', headers, credential, message.body));
       if (request) request.abort = (error) => exchange?.abort(error);
       else timer = setTimeout(() => exchange?.abort(this.#notTaken()), MESSAGE_TIMEOUT);
 
@@ -123,7 +122,7 @@ export class StreamableHttp implements RemoteTransport {
     try {
       const credential = await this.#options.authorizer.credential();
       const headers = commonHeaders(this.#options.headers, session, credential);
-      const response = await this.#options.client.exchange('DELETE', this.#options.path, headers).response;
+      const response = await this.#exchange('DELETE', headers, credential).response;
       response.resume(); // 405: this server ends sessions by itself
     } catch (error) {
       this.#options.log.debug('session not ended', { reason: asDrawbridgeError(error).reason });
@@ -171,7 +170,7 @@ export class StreamableHttp implements RemoteTransport {
     cursor: Cursor,
     failures: number,
   ): Promise<IncomingMessage | Outcome> {
-    const { client, authorizer, path, headers, log } = this.#options;
+    const { authorizer, headers, log } = this.#options;
     for (let tries = failures + 1; tries <= MAX_RESUME_FAILURES; tries++) {
       const waiting = new AbortController();
       request.abort = () => waiting.abort();
@@ -179,7 +178,7 @@ export class StreamableHttp implements RemoteTransport {
       if (request.settled) return { kind: 'done' };
       const credential = await authorizer.credential();
       const common = commonHeaders(headers, session, credential);
-      const exchange = this.#track(client.exchange('GET', path, streamHeaders(common, cursor.id)));
+      const exchange = this.#track(this.#exchange('GET', streamHeaders(common, cursor.id), credential));
       request.abort = (error) => exchange.abort(error);
       try {
         const response = await exchange.response;
@@ -236,6 +235,11 @@ export class StreamableHttp implements RemoteTransport {
     } finally {
       clearTimeout(grace);
     }
+  }
+
+  #exchange(method: string, headers: Headers, credential: string | undefined, body?: MessageText): Exchange {
+    const { client, path, authorizer } = this.#options;
+    return client.exchange(method, path, headers, body, authorizer.signer?.(credential));
   }
 
   #track(exchange: Exchange): Exchange {

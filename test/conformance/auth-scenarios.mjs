@@ -1,5 +1,8 @@
 // What each auth/* scenario of the suite asks of a client with the bridge behind it; see `client.mjs` for the fields.
 import { deepStrictEqual, strictEqual } from 'node:assert';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAnswer } from './eras.mjs';
 
@@ -61,6 +64,9 @@ const signingIn = [
   'iss-not-advertised',
   // Its metadata names another authorization server after the first request that was served: two windows.
   'authorization-server-migration',
+  // Extensions. Found by `--dpop auto`: the metadata lists it, and the challenge is one for it.
+  'dpop',
+  'dpop-nonce',
 ];
 
 const refusing = [
@@ -75,6 +81,13 @@ const refusing = [
 
 const named = (names, scenario) => names.map((name) => [`auth/${name}`, scenario]);
 
+/** A file of this run with a secret in it. */
+function fileWith(text) {
+  const file = join(mkdtempSync(join(tmpdir(), 'conformance-')), 'secret');
+  writeFileSync(file, text, { mode: 0o600 });
+  return file;
+}
+
 const scenarios = {
   ...Object.fromEntries([...named(signingIn, signsIn), ...named(refusing, refuses)]),
   'auth/basic-cimd': { ...signsIn, options: () => [...patient, '--client-metadata-url', clientMetadataUrl] },
@@ -83,6 +96,38 @@ const scenarios = {
     options: ({ client_id, client_secret, issuer }) => {
       const client = ['--client-id', client_id, '--client-secret', client_secret];
       return [...patient, ...client, '--issuer', issuer];
+    },
+  },
+  'auth/client-credentials-basic': {
+    ...signsIn,
+    options: ({ client_id, client_secret }) => [
+      ...patient,
+      '--client-credentials',
+      ...['--client-id', client_id, '--client-secret', client_secret],
+    ],
+  },
+  'auth/client-credentials-jwt': {
+    ...signsIn,
+    options: ({ client_id, private_key_pem, signing_algorithm }) => [
+      ...patient,
+      '--client-credentials',
+      ...['--client-id', client_id, '--client-key', fileWith(private_key_pem)],
+      ...['--client-key-alg', signing_algorithm],
+    ],
+  },
+  'auth/wif-jwt-bearer': {
+    ...signsIn,
+    options: ({ valid_jwt }) => [...patient, '--workload-token-file', fileWith(valid_jwt)],
+  },
+  // The suite's identity provider has no sign-in page, but the ID token of a user who has been there.
+  'auth/enterprise-managed-authorization': {
+    ...signsIn,
+    options: ({ client_id, client_secret, idp_client_id, idp_id_token, idp_issuer, idp_token_endpoint }) => {
+      const idTokenFile = fileWith(idp_id_token);
+      const client = ['--client-id', client_id, '--client-secret', client_secret];
+      const identityProvider = ['--idp-issuer', idp_issuer, '--idp-client-id', idp_client_id];
+      const exchange = ['--idp-token-endpoint', idp_token_endpoint, '--id-token-file', idTokenFile];
+      return [...patient, ...client, ...identityProvider, ...exchange];
     },
   },
 };

@@ -32,6 +32,12 @@ const scenarios: Record<string, Record<string, number>> = {
     'auth/token-endpoint-auth-post': 16,
     'auth/token-endpoint-auth-none': 16,
     'auth/pre-registration': 10,
+    'auth/dpop': 12,
+    'auth/dpop-nonce': 14,
+    'auth/enterprise-managed-authorization': 6,
+    'auth/client-credentials-basic': 5,
+    'auth/client-credentials-jwt': 5,
+    'auth/wif-jwt-bearer': 5,
   },
   '2026-07-28': {
     tools_call: 2,
@@ -67,6 +73,12 @@ const scenarios: Record<string, Record<string, number>> = {
     'auth/iss-unexpected': 8,
     'auth/iss-normalized': 8,
     'auth/metadata-issuer-mismatch': 3,
+    'auth/dpop': 13,
+    'auth/dpop-nonce': 15,
+    'auth/enterprise-managed-authorization': 6,
+    'auth/client-credentials-basic': 5,
+    'auth/client-credentials-jwt': 5,
+    'auth/wif-jwt-bearer': 5,
   },
 };
 

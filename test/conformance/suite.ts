@@ -44,7 +44,8 @@ export async function runScenario(
 ): Promise<Outcome> {
   const results = tempFolder();
   const command = [process.execPath, clientFile].map((word) => JSON.stringify(word)).join(' ');
-  const what = ['--scenario', scenario, '--spec-version', specVersion, '--timeout', '30000'];
+  // Extensions are of no revision, and are run on each by force.
+  const what = ['--scenario', scenario, '--spec-version', specVersion, '--force', '--timeout', '30000'];
   const child = spawn(node, [suiteFile, 'client', '--command', command, ...what, '--output-dir', results], {
     cwd: results,
     env: bridgeEnvironment({

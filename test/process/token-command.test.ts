@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { expectBridgeError } from '../support/bridge-error.ts';
 import { startBridge } from '../support/bridge-process.ts';
@@ -50,6 +51,35 @@ describe('--token-command', () => {
     await bridge.initialize();
     expect(await bridge.request('tools/list')).toHaveProperty('result');
     expect(remote.of('tools/list')).toHaveLength(2);
+  });
+
+  test('runs again ahead of the end that a JWT tells, and no request is refused', async () => {
+    const remote = await startFakeRemote();
+    const folder = tempFolder();
+    const [script, runs] = [join(folder, 'token.mjs'), join(folder, 'runs')];
+    writeFileSync(
+      script,
+      `import { appendFileSync, readFileSync } from 'node:fs';
+      appendFileSync(${JSON.stringify(runs)}, 'x');
+      const claims = { run: readFileSync(${JSON.stringify(runs)}).length, exp: Math.floor(Date.now() / 1000) + 4 };
+      const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+      console.log([part({ alg: 'none' }), part(claims), 'c2ln'].join('.'));`,
+    );
+    const ended: number[] = [];
+    remote.on('tools/list', (exchange) => {
+      const body = (exchange.request.headers.authorization ?? '').split('.')[1] ?? '';
+      const { exp } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { exp: number };
+      if (exp * 1000 < Date.now()) ended.push(exp);
+      exchange.result({ tools: [] });
+    });
+    const command = `'${process.execPath}' '${script}'`;
+    const bridge = startBridge(remote.url, { args: ['--token-command', command] });
+    await bridge.initialize();
+    for (const end = Date.now() + 6_000; Date.now() < end; await delay(250))
+      expect(await bridge.request('tools/list')).toHaveProperty('result');
+    expect(ended).toEqual([]);
+    expect(readFileSync(runs).length).toBeGreaterThanOrEqual(2);
+    expect(readFileSync(runs).length).toBeLessThanOrEqual(4);
   });
 
   test('runs again once for parallel 401s', async () => {

@@ -21,8 +21,12 @@ interface SseOptions extends FakeRemoteOptions {
 
 /** A remote of 2024-11-05: GET opens the stream, POST /message takes messages, answers come on the stream. */
 export async function startFakeSseRemote(options: SseOptions = {}): Promise<FakeSseRemote> {
+  return speakSse(await startFakeRemote(options), options);
+}
+
+/** Makes one of 2024-11-05 of a remote that is there already. */
+export function speakSse(remote: FakeRemote, options: SseOptions = {}): FakeSseRemote {
   const { endpoint = () => '/message?key=k%2F1', postStatus = 405 } = options;
-  const remote = await startFakeRemote(options);
   const streams: EventStream[] = [];
   const push = (message: unknown) => void streams.at(-1)?.send(message, { event: 'message' });
   remote.on('GET', (exchange) => {

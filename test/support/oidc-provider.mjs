@@ -3,6 +3,7 @@
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { errors, Provider } from 'oidc-provider';
+import { exchangesTokens, takesAssertions } from './enterprise-grants.mjs';
 
 const settings = JSON.parse(process.argv[2]);
 let { accessTokenTtl, resources } = settings;
@@ -23,7 +24,9 @@ const provider = new Provider(settings.issuer, {
   ttl: {
     AccessToken: () => accessTokenTtl,
     AuthorizationCode: 60,
+    ClientCredentials: () => accessTokenTtl,
     Grant: 86_400,
+    IdToken: () => settings.idTokenTtl,
     Interaction: 600,
     RefreshToken: 86_400,
     Session: 3600,
@@ -36,8 +39,12 @@ const provider = new Provider(settings.issuer, {
     registration: { enabled: settings.registration },
     registrationManagement: { enabled: settings.registrationManagement },
     revocation: { enabled: true },
-    dPoP: { enabled: settings.dpop },
+    dPoP: {
+      enabled: settings.dpop,
+      ...(settings.dpopNonces && { nonceSecret: Buffer.alloc(32, 'n'), requireNonce: () => true }),
+    },
     deviceFlow: { enabled: settings.device },
+    clientCredentials: { enabled: settings.machines },
     pushedAuthorizationRequests: {
       enabled: settings.par !== 'off',
       requirePushedAuthorizationRequests: settings.par === 'required',
@@ -75,7 +82,9 @@ provider.on('grant.success', (ctx) => {
   const { params, entities } = ctx.oidc;
   const grant = (entities.AccessToken ?? entities.RefreshToken ?? entities.AuthorizationCode)?.grantId;
   if (grant) grants.add(grant);
-  tell('grant', { grantType: grantTypeOf(ctx), grant, resource: params.resource, scope: params.scope });
+  const { clientId } = entities.Client ?? {};
+  const { resource, scope } = params;
+  tell('grant', { clientId, grantType: grantTypeOf(ctx), grant, resource, scope });
 });
 provider.on('grant.revoked', (ctx, grant) => {
   tell('grant.revoked', { grant, path: ctx?.path, grantType: grantTypeOf(ctx) });
@@ -96,7 +105,11 @@ async function revokeGrants() {
   return revoked;
 }
 
+const exchange = settings.exchanges && exchangesTokens(provider, settings, tell);
+if (settings.trusts) takesAssertions(provider, settings, tell, () => accessTokenTtl);
+
 const commands = {
+  ...exchange,
   setAccessTokenTtl: (seconds) => {
     accessTokenTtl = seconds;
   },

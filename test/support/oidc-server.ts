@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, verify } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
 import { bridgeEnvironment } from './bridge-command.ts';
 import { freePort } from './free-port.ts';
 import { closedAtTestEnd } from './lifetime.ts';
@@ -25,8 +25,18 @@ export interface OidcServerOptions {
   /** Clients that are registered from the start, in the names of RFC 7591. */
   clients?: Record<string, unknown>[];
   dpop?: boolean;
+  /** Proofs need a nonce of its own (RFC 9449 section 8), off by default. */
+  dpopNonces?: boolean;
+  /** The client credentials grant (RFC 6749 section 4.4), off by default. */
+  machines?: boolean;
   /** The device grant (RFC 8628), off by default. */
   device?: boolean;
+  /** Seconds that an ID token lives, 3600 by default. */
+  idTokenTtl?: number;
+  /** It exchanges ID tokens for ID-JAGs: the client that ours is known as, by the issuer of the other server. */
+  exchanges?: Record<string, string>;
+  /** The issuer of the identity provider whose ID-JAGs it takes. */
+  trusts?: string;
 }
 
 /** What has happened at the server: `event` is one of `registration`, `interaction`, `authorization`, `grant`, … */
@@ -42,6 +52,11 @@ export interface OidcEvent {
   /** Of an interaction: `login` or `consent`. */
   name?: string;
   path?: string;
+  /** Of `exchange`, `id-jag` and `assertion`: what came and what was given. */
+  audience?: string;
+  subjectToken?: string;
+  assertion?: string;
+  accessToken?: string;
 }
 
 interface Reply {
@@ -89,7 +104,12 @@ export class OidcServer {
       registrationManagement: options.registrationManagement ?? false,
       clients: options.clients ?? [],
       dpop: options.dpop ?? false,
+      dpopNonces: options.dpopNonces ?? false,
       device: options.device ?? false,
+      machines: options.machines ?? false,
+      idTokenTtl: options.idTokenTtl ?? 3600,
+      exchanges: options.exchanges,
+      trusts: options.trusts,
       tls: options.tls,
       key: { ...this.#keys.privateKey.export({ format: 'jwk' }), kid: 'test', use: 'sig', alg: 'RS256' },
     };
@@ -168,6 +188,20 @@ export class OidcServer {
     await this.#command('setResources', resources);
   }
 
+  async setExchanges(table: Record<string, string>): Promise<void> {
+    await this.#command('setExchanges', table);
+  }
+
+  /** Refuses every token exchange with this error from now on; undefined allows them again. */
+  async setPolicy(error: string | undefined): Promise<void> {
+    await this.#command('setPolicy', error);
+  }
+
+  /** Changes members of what a token exchange is answered with from now on. */
+  async setExchangeAnswer(changes: Record<string, unknown>): Promise<void> {
+    await this.#command('setExchangeAnswer', changes);
+  }
+
   /** Revokes every grant, as a person does in the settings of the service. */
   async revokeGrants(): Promise<void> {
     for (const grant of (await this.#command('revokeGrants')) as string[]) this.#revoked.add(grant);
@@ -190,6 +224,16 @@ export class OidcServer {
     } catch {
       return undefined;
     }
+  }
+
+  /** As `verify`, at once, for a resource server that can't wait. */
+  verifyNow(token: string, resource: string): boolean {
+    const [header, body = '', signature = ''] = token.split('.');
+    const signed = Buffer.from(`${header}.${body}`);
+    if (!verify('RSA-SHA256', signed, this.#keys.publicKey, Buffer.from(signature, 'base64url')))
+      return false;
+    const { iss, aud, exp } = decodeJwt(token);
+    return iss === this.issuer && aud === resource && Number(exp) * 1000 > Date.now();
   }
 
   #receive(message: Reply & OidcEvent): void {

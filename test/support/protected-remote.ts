@@ -13,6 +13,8 @@ type Problem = 'missing' | 'invalid_token' | 'insufficient_scope';
 export interface Protection {
   /** Whether this token is good for this request. */
   isValid: (token: string, request: RecordedRequest) => boolean | 'insufficient_scope';
+  /** Looks at a request that needs a token, in place of the usual check; true: it has refused it. */
+  guard?: (exchange: Exchange) => boolean | Promise<boolean>;
   /** The issuers that the protected resource metadata names; those of the remote's own are added by `own`. */
   authorizationServers?: string[];
   /** The `resource` of the metadata; the remote's URL by default. */
@@ -67,7 +69,7 @@ export async function startProtectedRemote(
     exchange.json(problem === 'insufficient_scope' ? 403 : 401, { error }, headers);
     return true;
   };
-  const gate = (exchange: Exchange): boolean => {
+  const gate = (exchange: Exchange): boolean | Promise<boolean> => {
     const { request } = exchange;
     const { method, message } = request;
     const { pathname } = new URL(request.path, remote.origin);
@@ -84,6 +86,7 @@ export async function startProtectedRemote(
     }
     if (method === 'GET' && protection.getStatus === 405) return false;
     if (protection.publicMethods?.includes(message?.method ?? '')) return false;
+    if (protection.guard) return protection.guard(exchange);
     const [scheme, token = ''] = (request.headers.authorization ?? '').split(' ');
     if (scheme?.toLowerCase() !== 'bearer') return refuse(exchange, 'missing');
     const verdict = protection.isValid(token, request);

@@ -63,17 +63,18 @@ describe('what is dangerous has its place', () => {
   const importersOf = (pattern: RegExp): string[] =>
     files.filter((file) => importsOf(file).some(({ target, isType }) => !isType && pattern.test(target)));
 
-  test('processes are started by the opener, for the sign-in, by the token command and for the keychain only [120]', () => {
+  test('processes are started by the opener, for the sign-in, for secrets that programs print, and for the keychain only [120]', () => {
     expect(importersOf(/^node:(child_process|cluster|worker_threads)$/).sort()).toEqual([
       'src/authorization/browser/open-browser.ts',
+      'src/authorization/secret-command.ts',
       'src/authorization/sign-in/pending-sign-in.ts',
-      'src/authorization/token-command.ts',
       'src/credentials/keychain-child.ts',
     ]);
   });
 
   test('files are read and written in few places', () => {
     expect(importersOf(/^node:fs/).sort()).toEqual([
+      'src/authorization/given-file.ts',
       'src/bridge/era/era-file.ts',
       'src/cli/build-settings.ts',
       'src/cli/clients/config-file.ts',
@@ -137,12 +138,36 @@ describe('what is dangerous has its place', () => {
 });
 
 describe('a start with stored credentials', () => {
-  test('loads nothing that only a refresh or a sign-in needs', () => {
-    const loaded = [...loadedWith('src/cli/oauth-connection.ts')];
-    expect(loaded).toContain('src/authorization/oauth-authorizer.ts');
-    for (const file of ['renewal', 'tokens', 'discovery', 'sign-in/run-sign-in', 'browser/callback-server'])
-      expect(loaded).not.toContain(`src/authorization/${file}.ts`);
-    for (const name of ['node:child_process', 'node:dns']) expect(loaded).not.toContain(name);
+  // Each kind of credential is loaded by the connection when its kind is known.
+  test.each(['oauth-authorizer', 'machine/machine-authorizer'])(
+    'loads nothing that only a refresh or a sign-in needs: %s',
+    (authorizer) => {
+      expect(importsOf('src/cli/oauth-connection.ts').map(({ target }) => target)).toContain(
+        `src/authorization/${authorizer}.ts`,
+      );
+      const loaded = ['src/cli/oauth-connection.ts', `src/authorization/${authorizer}.ts`].flatMap((file) => [
+        ...loadedWith(file),
+      ]);
+      for (const file of [
+        'renewal',
+        'tokens',
+        'discovery',
+        'dpop',
+        'client-key',
+        'machine/machine-tokens',
+        'machine/open-grant',
+        'machine/enterprise',
+        'sign-in/run-sign-in',
+        'browser/callback-server',
+      ])
+        expect(loaded).not.toContain(`src/authorization/${file}.ts`);
+      for (const name of ['node:child_process', 'node:dns']) expect(loaded).not.toContain(name);
+    },
+  );
+
+  test('of a user loads nothing of machines', () => {
+    const loaded = [...loadedWith('src/authorization/oauth-authorizer.ts')];
+    expect(loaded.filter((file) => file.includes('/machine/'))).toEqual([]);
   });
 });
 
@@ -180,10 +205,10 @@ describe('the plain start of a bridge', () => {
     const later = files.flatMap(importsOf).filter(({ isDynamic }) => isDynamic);
     // A program of its own (scripts/build.mjs).
     loaded.push('src/credentials/keychain-process.ts');
-    for (const file of files.filter((name) => !loaded.includes(name))) {
-      const isReached = later.some(({ target }) => loadedWith(target).has(file)) || isTypesOnly(file);
-      expect(isReached, file).toBe(true);
-    }
+    const reached = new Set<string>();
+    for (const { target } of later) loadedWith(target, reached);
+    for (const file of files.filter((name) => !loaded.includes(name)))
+      expect(reached.has(file) || isTypesOnly(file), file).toBe(true);
   });
 });
 

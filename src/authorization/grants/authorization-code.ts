@@ -1,9 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { ClientIdentity } from '../../credentials/record.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import { NoAnswer, type OAuthHttp } from '../../platform/oauth-http.ts';
+import type { Binding } from '../binding.ts';
 import type { AuthorizationServerMetadata } from '../metadata.ts';
-import { OAuthError, postForm, requestToken, type TokenSet } from '../token-endpoint.ts';
+import { OAuthError, postForm, requestToken, type TokenClient, type TokenSet } from '../token-endpoint.ts';
 
 const PUSH_TIMEOUT = 20_000;
 const EXCHANGE_TIMEOUT = 30_000;
@@ -16,10 +16,12 @@ export interface AuthorizationRequest {
   state: string;
   verifier: string;
   server: AuthorizationServerMetadata;
-  client: ClientIdentity;
+  client: TokenClient;
   redirectUri: string;
   scope: string | undefined;
   resource: string | null;
+  /** The key that the code and the tokens are bound to; undefined: none (RFC 9449 section 10). */
+  binding?: Binding | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function buildAuthorizationRequest(
   request: Omit<AuthorizationRequest, 'url' | 'state' | 'verifier'>,
   extra: Readonly<Record<string, string>>,
 ): Promise<AuthorizationRequest> {
-  const { server, client, redirectUri, scope, resource } = request;
+  const { server, client, redirectUri, scope, resource, binding } = request;
   const state = randomBytes(32).toString('base64url');
   const verifier = randomBytes(32).toString('base64url');
   const parameters: Record<string, string> = {
@@ -47,19 +49,27 @@ export async function buildAuthorizationRequest(
     code_challenge_method: 'S256',
     ...(scope !== undefined && { scope }),
     ...(resource !== null && { resource }),
+    ...(binding && { dpop_jkt: binding.dpop.thumbprint }),
   };
   const query = server.requiresPushedRequests ? await push(http, server, client, parameters) : parameters;
-  const url = new URL(server.authorizationEndpoint);
+  const url = new URL(server.authorizationEndpoint ?? noSignIn(server.issuer));
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   if (url.href.length > MAX_URL)
     throw new DrawbridgeError('authorization-server', 'The authorization request is longer than 8 KiB.');
   return { ...request, url: url.href, state, verifier };
 }
 
+function noSignIn(issuer: string): never {
+  throw new DrawbridgeError(
+    'sign-in-refused',
+    `${new URL(issuer).host} signs no users in through a browser; give --device-code, or --client-credentials for a client that needs no user.`,
+  );
+}
+
 async function push(
   http: OAuthHttp,
   { issuer, pushedAuthorizationRequestEndpoint: endpoint }: AuthorizationServerMetadata,
-  client: ClientIdentity,
+  client: TokenClient,
   parameters: Record<string, string>,
 ): Promise<Record<string, string>> {
   // Without it the browser would only be shown a refusal (RFC 9126 section 5).
@@ -117,7 +127,7 @@ export async function exchangeCode(
   request: AuthorizationRequest,
   code: string,
 ): Promise<TokenSet> {
-  const { server, client, redirectUri, verifier, resource } = request;
+  const { server, client, redirectUri, verifier, resource, binding } = request;
   const parameters = {
     grant_type: 'authorization_code',
     code,
@@ -126,7 +136,7 @@ export async function exchangeCode(
     ...(resource !== null && { resource }),
   };
   const exchange = (): Promise<TokenSet> =>
-    requestToken(http, server.tokenEndpoint, client, parameters, EXCHANGE_TIMEOUT);
+    requestToken(http, server.tokenEndpoint, { ...client, binding }, parameters, EXCHANGE_TIMEOUT);
   try {
     return await exchange();
   } catch (error) {

@@ -5,6 +5,7 @@ import { NoAnswer, type OAuthHttp } from '../../platform/oauth-http.ts';
 import { sleep } from '../../platform/sleep.ts';
 import { untilAborted } from '../../platform/until-aborted.ts';
 import { parseNamedUrl } from '../../platform/url-policy.ts';
+import type { Binding } from '../binding.ts';
 import type { AuthorizationServerMetadata } from '../metadata.ts';
 import { DEVICE_CODE_GRANT } from '../registration.ts';
 import { OAuthError, postForm, requestToken, type TokenSet } from '../token-endpoint.ts';
@@ -22,6 +23,8 @@ export interface DeviceRequest {
   client: ClientIdentity;
   scope: string | undefined;
   resource: string | null;
+  /** The key that the tokens are bound to; undefined: none. */
+  binding?: Binding | undefined;
 }
 
 /** A device authorization response (RFC 8628 section 3.2), checked. Held in memory only [56]. */
@@ -117,7 +120,7 @@ export interface Polling {
  */
 export async function pollForToken(
   http: OAuthHttp,
-  { server, client, resource }: DeviceRequest,
+  { server, client, resource, binding }: DeviceRequest,
   { deviceCode, interval, expiresIn }: DeviceAuthorization,
   { log, signal }: Polling,
 ): Promise<TokenSet> {
@@ -133,7 +136,8 @@ export async function pollForToken(
     signal.throwIfAborted();
     if (performance.now() >= expiresAt) throw expired(host);
     try {
-      const poll = requestToken(http, server.tokenEndpoint, client, parameters, POLL_TIMEOUT);
+      const bound = { ...client, binding };
+      const poll = requestToken(http, server.tokenEndpoint, bound, parameters, POLL_TIMEOUT);
       return await untilAborted(poll, signal);
     } catch (error) {
       signal.throwIfAborted();

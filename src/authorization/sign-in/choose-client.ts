@@ -1,15 +1,17 @@
 import { idOf } from '../../credentials/ids.ts';
-import type { ClientIdentity, RegistrationRecord } from '../../credentials/record.ts';
+import type { RegistrationRecord } from '../../credentials/record.ts';
 import { parseRegistrationRecord } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import type { OAuthHttp } from '../../platform/oauth-http.ts';
 import type { CallbackHost, SignInSettings } from '../../settings.ts';
 import type { CallbackServer } from '../browser/callback-server.ts';
+import { configuredClient } from '../client-authentication.ts';
 import type { AuthorizationServerMetadata } from '../metadata.ts';
-import { chooseAuthMethod, isAlive, RegistrationRefused, register } from '../registration.ts';
+import { isAlive, RegistrationRefused, register } from '../registration.ts';
 import { covers, unite } from '../scopes.ts';
 import { put } from '../stored-credentials.ts';
+import type { TokenClient } from '../token-endpoint.ts';
 import type { SignInTask } from './task.ts';
 
 /**
@@ -20,7 +22,7 @@ export const DOCUMENT_PORTS = [33418, 33419, 33420] as const;
 
 /** Who the sign-in is made as, and the loopback that is listened on for it. */
 export interface ChosenClient {
-  client: ClientIdentity;
+  client: TokenClient;
   callback: CallbackServer;
   /** It was registered earlier, and may be forgotten by now. */
   isCached: boolean;
@@ -32,6 +34,8 @@ export interface ClientChoice {
   store: CredentialStore;
   server: AuthorizationServerMetadata;
   scope: string | undefined;
+  /** Whether its tokens are to be bound to a key: such a client is registered by itself. */
+  isBound?: boolean;
   /** Listens on the loopback; throws where a port that was given is taken. */
   listen: (host: CallbackHost, port: number) => Promise<CallbackServer>;
 }
@@ -52,7 +56,7 @@ export async function chooseClient(
   const { signIn } = task;
   const host = signIn.callback.host ?? '127.0.0.1';
   const port = signIn.callback.port ?? 0;
-  const client = givenClient(signIn, server);
+  const client = await givenClient(signIn, server);
   if (client?.source === 'configured')
     return { client, callback: bound ?? (await listen(host, port)), isCached: false };
   if (client && !renews) {
@@ -62,18 +66,17 @@ export async function chooseClient(
   return registeredClient(choice, renews, bound);
 }
 
-/** The client that the user has named, registered beforehand or by a metadata document; undefined where there is none. */
-export function givenClient(
-  { clientId, clientSecret: secret, clientMetadataUrl }: SignInSettings,
+/**
+ * The client that the user has named, registered beforehand or by a metadata document; undefined where there is none.
+ *
+ * @throws DrawbridgeError where its key can't be used
+ */
+export async function givenClient(
+  signIn: SignInSettings,
   server: AuthorizationServerMetadata,
-): ClientIdentity | undefined {
-  if (clientId !== undefined)
-    return {
-      id: clientId,
-      source: 'configured',
-      authMethod: secret === undefined ? 'none' : chooseAuthMethod(server.tokenEndpointAuthMethods, true),
-      ...(secret !== undefined && { secret }),
-    };
+): Promise<TokenClient | undefined> {
+  const { clientId, clientMetadataUrl } = signIn;
+  if (clientId !== undefined) return configuredClient({ ...signIn, clientId }, server);
   return clientMetadataUrl !== undefined && server.takesMetadataDocuments
     ? { id: clientMetadataUrl, source: 'metadata-document', authMethod: 'none' }
     : undefined;
@@ -84,7 +87,7 @@ async function registeredClient(
   renews: boolean,
   bound: CallbackServer | undefined,
 ): Promise<ChosenClient> {
-  const { task, store, server, scope, listen } = choice;
+  const { task, store, server, scope, isBound = false, listen } = choice;
   const { host, port, path } = task.signIn.callback;
   const id = idOf(
     'registration',
@@ -92,6 +95,7 @@ async function registeredClient(
     host ?? null,
     port === undefined ? null : String(port),
     path,
+    ...(isBound ? ['dpop'] : []),
   );
   const stored = store.read<unknown>('client', id);
   const kept = stored && parseRegistrationRecord(stored.value);
@@ -114,6 +118,7 @@ async function registeredClient(
       redirectUri,
       scope === undefined ? undefined : wanted,
       new URL(task.server),
+      { isBound },
     );
   try {
     record = await registerFor(callback);

@@ -1,8 +1,9 @@
 import { idOf } from '../../credentials/ids.ts';
-import { type ClientIdentity, parseRegistrationRecord } from '../../credentials/record.ts';
+import { parseRegistrationRecord } from '../../credentials/record.ts';
 import { DEVICE_CODE_GRANT, isAlive, register } from '../registration.ts';
 import { covers, unite } from '../scopes.ts';
 import { put } from '../stored-credentials.ts';
+import type { TokenClient } from '../token-endpoint.ts';
 import { type ClientChoice, givenClient } from './choose-client.ts';
 
 /** Registered because many servers take no client without one. Nothing listens there, and no request names it. */
@@ -15,12 +16,12 @@ const UNUSED_REDIRECT = 'http://127.0.0.1/callback';
  * @param renews the registration that is kept is not to be used
  */
 export async function chooseDeviceClient(
-  { task, http, store, server, scope }: Omit<ClientChoice, 'listen'>,
+  { task, http, store, server, scope, isBound = false }: Omit<ClientChoice, 'listen'>,
   renews = false,
-): Promise<{ client: ClientIdentity; isCached: boolean }> {
-  const given = givenClient(task.signIn, server);
+): Promise<{ client: TokenClient; isCached: boolean }> {
+  const given = await givenClient(task.signIn, server);
   if (given && !(renews && given.source === 'metadata-document')) return { client: given, isCached: false };
-  const id = idOf('registration', server.issuer, DEVICE_CODE_GRANT);
+  const id = idOf('registration', server.issuer, DEVICE_CODE_GRANT, ...(isBound ? ['dpop'] : []));
   const stored = store.read<unknown>('client', id);
   const kept = stored && parseRegistrationRecord(stored.value);
   const isUsable =
@@ -28,7 +29,8 @@ export async function chooseDeviceClient(
   if (isUsable) return { client: kept.client, isCached: true };
   const wanted = scope === undefined ? undefined : unite(kept?.scope, scope);
   const mcpServer = new URL(task.server);
-  const record = await register(http, server, UNUSED_REDIRECT, wanted, mcpServer, [DEVICE_CODE_GRANT]);
+  const special = { grants: [DEVICE_CODE_GRANT], isBound };
+  const record = await register(http, server, UNUSED_REDIRECT, wanted, mcpServer, special);
   await put(store, 'client', id, record);
   return { client: record.client, isCached: false };
 }

@@ -21,17 +21,23 @@ export interface ChosenServer {
  * else the first of the metadata's that can be used [25]; without metadata, the server's own origin (MCP 2025-03-26).
  *
  * @param known the credentials kept for this connection
+ * @param check what an authorization server has to be besides
  * @throws DrawbridgeError where there is none that may be used, for the first reason found
  */
 export async function chooseServer(
   task: SignInTask,
   http: OAuthHttp,
   known: readonly StoredConnection[],
+  check: ServerCheck = checkSignIn,
 ): Promise<ChosenServer> {
   const { signIn, challenge } = task;
   const server = new URL(task.server);
   const discovery = new Discovery(http, server);
-  const resource = await discovery.protectedResource(challenge.resourceMetadata, signIn.resource);
+  // An identity provider is nobody's resource.
+  const isIssuerItself = signIn.issuer !== undefined && new URL(signIn.issuer).href === server.href;
+  const resource = isIssuerItself
+    ? undefined
+    : await discovery.protectedResource(challenge.resourceMetadata, signIn.resource);
   const named = signIn.issuer === undefined ? resource?.authorizationServers : [signIn.issuer];
   if (!named) {
     const authorizationServer = await discovery.legacyAuthorizationServer();
@@ -59,7 +65,14 @@ function isPassing(error: unknown): boolean {
   return error instanceof NoAnswer || Number(asDrawbridgeError(error).details.status) >= 500;
 }
 
-function check(
+/** Throws a DrawbridgeError where an authorization server must not be used. */
+export type ServerCheck = (
+  metadata: AuthorizationServerMetadata,
+  task: SignInTask,
+  known: readonly StoredConnection[],
+) => void;
+
+function checkSignIn(
   metadata: AuthorizationServerMetadata,
   { signIn }: SignInTask,
   known: readonly StoredConnection[],
@@ -107,15 +120,7 @@ export function checkClient(
 ): void {
   const { host } = new URL(metadata.issuer);
   const provider = providerOf(metadata.issuer);
-  const pinned = known.find(
-    ({ record: { client } }) => client.source === 'configured' && client.id === signIn.clientId,
-  )?.record.issuer;
-  if (pinned !== undefined && pinned !== metadata.issuer && signIn.issuer === undefined) {
-    throw new DrawbridgeError(
-      'sign-in-refused',
-      `The server now names another authorization server (${host}) than the one that your client belongs to (${new URL(pinned).host}); nothing was sent there. If it really has moved, give --issuer ${metadata.issuer}.`,
-    );
-  }
+  checkPin(metadata, signIn.clientId, signIn, known);
   const canRegister =
     (metadata.registrationEndpoint !== undefined && !provider?.noRegistration) ||
     (metadata.takesMetadataDocuments && signIn.clientMetadataUrl !== undefined);
@@ -125,4 +130,32 @@ export function checkClient(
       `${host} registers no clients by itself; register one there for the redirect http://127.0.0.1/callback and give it with --client-id.`,
     );
   }
+}
+
+/**
+ * A client of the user's own belongs to the issuer that was found first with it: what proves it goes to no other that
+ * the server may name later (DESIGN rule 2).
+ *
+ * @param known the credentials kept for this connection
+ * @throws DrawbridgeError `sign-in-refused`
+ */
+export function checkPin(
+  { issuer }: Pick<AuthorizationServerMetadata, 'issuer'>,
+  clientId: string | undefined,
+  signIn: Pick<SignInSettings, 'issuer'>,
+  known: readonly StoredConnection[],
+): void {
+  const pinned = known.find(
+    ({ record: { client } }) => client.source === 'configured' && client.id === clientId,
+  )?.record.issuer;
+  if (pinned === undefined || pinned === issuer || signIn.issuer !== undefined) return;
+  throw pinBroken(issuer, pinned);
+}
+
+/** The server has moved, or says so: nothing of the old authorization server's goes to the new one by that alone. */
+export function pinBroken(issuer: string, pinned: string): DrawbridgeError {
+  return new DrawbridgeError(
+    'sign-in-refused',
+    `The server now names another authorization server (${new URL(issuer).host}) than the one that your client belongs to (${new URL(pinned).host}); nothing was sent there. If it really has moved, give --issuer ${issuer}.`,
+  );
 }

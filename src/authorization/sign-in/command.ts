@@ -1,5 +1,5 @@
 import { isLoopback } from '../../platform/url-policy.ts';
-import type { Settings } from '../../settings.ts';
+import type { ClientKeySettings, Settings, WorkloadTokenSource } from '../../settings.ts';
 
 export type LoginWay = '--with-token' | '--no-browser' | '--device-code';
 
@@ -8,7 +8,8 @@ export type LoginWay = '--with-token' | '--no-browser' | '--device-code';
  *
  * @param way how, where the settings do not say it
  */
-export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>, way?: LoginWay): string {
+export function loginCommand(settings: Pick<Settings, 'url' | 'signIn' | 'behalf'>, way?: LoginWay): string {
+  const { url, signIn } = settings.behalf ?? settings;
   // A query may hold a key; whoever knows it will put it back.
   const words = [
     'npx',
@@ -27,17 +28,44 @@ export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>, 
   // A token that is there already has to do with none of these.
   if (way !== '--with-token') {
     add('client-id', signIn.clientId);
+    // A secret has to be filled in.
+    add('client-secret', signIn.clientSecret === undefined || signIn.grant === 'user' ? undefined : '…');
+    addKey(add, signIn.clientKey);
+    addFlag('client-credentials', signIn.grant === 'client-credentials');
+    add('token-endpoint', signIn.tokenEndpoint);
+    addWorkload(add, signIn.workloadToken);
     add('client-metadata-url', signIn.clientMetadataUrl);
+    const { identityProvider } = signIn;
+    add('idp-issuer', identityProvider?.issuer);
+    add('idp-client-id', identityProvider?.clientId);
+    add('idp-token-endpoint', identityProvider?.tokenEndpoint);
+    add('id-token-file', identityProvider?.idTokenFile);
     add('issuer', signIn.issuer);
     add('scope', signIn.scope);
     add('resource', signIn.resource ?? undefined);
     addFlag('no-resource', signIn.resource === null);
     addFlag('allow-missing-pkce', signIn.allowMissingPkce);
     addFlag('device-code', way === undefined && signIn.deviceCode);
+    addFlag('use-id-token', signIn.useIdToken && !settings.behalf);
+    add('dpop', signIn.dpop === 'auto' ? undefined : signIn.dpop);
   }
   addFlag('allow-http', url.protocol === 'http:' && !isLoopback(url));
   if (way !== undefined) words.push(way);
   return words.map(quote).join(' ');
+}
+
+type Add = (name: string, value: string | undefined) => void;
+
+function addKey(add: Add, key: ClientKeySettings | undefined): void {
+  add('client-key', key?.file);
+  add('client-key-alg', key?.algorithm);
+  add('client-key-id', key?.id);
+  add('client-assertion-audience', key?.audience === 'issuer' ? undefined : key?.audience);
+}
+
+function addWorkload(add: Add, source: WorkloadTokenSource | undefined): void {
+  if (source && 'file' in source) add('workload-token-file', source.file);
+  if (source && 'command' in source) add('workload-token-command', source.command.map(quote).join(' '));
 }
 
 function quote(word: string): string {

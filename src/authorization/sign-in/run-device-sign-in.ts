@@ -3,6 +3,7 @@ import { type ConnectionRecord, findConnections } from '../../credentials/record
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import { OAuthHttp } from '../../platform/oauth-http.ts';
 import { untilAborted } from '../../platform/until-aborted.ts';
+import { chooseBinding } from '../binding.ts';
 import {
   type DeviceAuthorization,
   type DeviceRequest,
@@ -76,6 +77,7 @@ async function signIn({
   const { authorizationServer } = chosen;
   const memory = new IssuerMemory(store, authorizationServer.issuer, task.server);
   const terms = new SignInTerms(task, chosen, memory, log);
+  const binding = chooseBinding({ signIn: task.signIn, challenge: task.challenge, known, ...chosen });
   const { request, given } = await untilAborted(authorize(), signal);
 
   const timeLeft = Math.min(given.expiresIn, task.signIn.timeout);
@@ -104,11 +106,12 @@ async function signIn({
 
   /** Asks for the code; what is refused of the request is mended as in the flow by redirect. */
   async function authorize(): Promise<{ request: DeviceRequest; given: DeviceAuthorization }> {
-    const choice = () => ({ task, http, store, server: authorizationServer, scope: terms.scope });
+    const isBound = binding !== undefined;
+    const choice = () => ({ task, http, store, server: authorizationServer, scope: terms.scope, isBound });
     let client = await chooseDeviceClient(choice());
     for (;;) {
       const { scope, resource } = terms;
-      const request = { server: authorizationServer, client: client.client, scope, resource };
+      const request = { server: authorizationServer, client: client.client, scope, resource, binding };
       try {
         return { request, given: await requestDeviceAuthorization(http, request, terms.extra, server) };
       } catch (error) {

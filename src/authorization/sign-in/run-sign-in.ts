@@ -4,6 +4,7 @@ import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { OAuthHttp } from '../../platform/oauth-http.ts';
+import { type Binding, chooseBinding } from '../binding.ts';
 import { type CallbackReply, CallbackServer } from '../browser/callback-server.ts';
 import { openBrowser } from '../browser/open-browser.ts';
 import {
@@ -76,6 +77,7 @@ class SignInFlow {
   #chosen!: ChosenServer;
   #terms!: SignInTerms;
   #client!: ChosenClient;
+  #binding: Binding | undefined;
   #request!: AuthorizationRequest;
   /** The answer to the present request has come; a second one is none. */
   #isAnswered = false;
@@ -152,6 +154,8 @@ class SignInFlow {
     const { issuer } = this.#chosen.authorizationServer;
     const memory = new IssuerMemory(store, issuer, task.server);
     this.#terms = new SignInTerms(task, this.#chosen, memory, this.#options.log);
+    const { signIn, challenge } = task;
+    this.#binding = chooseBinding({ signIn, challenge, known, ...this.#chosen });
     await this.#chooseClient(false);
     await this.#build();
     if (
@@ -172,6 +176,7 @@ class SignInFlow {
         http: this.#http,
         server: this.#chosen.authorizationServer,
         scope: this.#terms.scope,
+        isBound: this.#binding !== undefined,
         listen: (host, port) =>
           CallbackServer.listen({
             host,
@@ -196,6 +201,7 @@ class SignInFlow {
         redirectUri: callback.redirectUri,
         scope: this.#terms.scope,
         resource: this.#terms.resource,
+        binding: this.#binding,
       };
       try {
         this.#request = await buildAuthorizationRequest(this.#http, request, this.#terms.extra);
@@ -232,7 +238,7 @@ class SignInFlow {
     if (!this.#mayOpenWindow)
       return onNoWindow(url, 'windows were opened for this connection lately, and nobody used them');
     await this.#attempts.begin(true);
-    const secrets = task.signIn.clientSecret === undefined ? [] : [task.signIn.clientSecret];
+    const secrets = [task.signIn.clientSecret ?? '', ...(task.secrets ?? [])].filter(Boolean);
     const { opened, why = 'unknown problem' } = await openBrowser(url, env, secrets);
     if (!opened) onNoWindow(url, why);
   }

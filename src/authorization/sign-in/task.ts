@@ -12,8 +12,12 @@ export interface SignInTask {
   folder: string;
   /** What opens it; a secret may be among it. */
   store: StoreSettings;
-  /** `resource_metadata` and `scope` of the challenge that made it necessary. */
-  challenge: { resourceMetadata?: string | undefined; scope?: string | undefined };
+  /** `resource_metadata` and `scope` of the challenge that made it necessary, and whether it was one for bound tokens. */
+  challenge: {
+    resourceMetadata?: string | undefined;
+    scope?: string | undefined;
+    dpop?: boolean | undefined;
+  };
   /** Scopes that were asked for before and are to be asked for again. */
   earlierScope: string | undefined;
   /** When the latest of the kept credentials were given, epoch milliseconds or 0: newer ones are as good as our own. */
@@ -22,6 +26,8 @@ export interface SignInTask {
   opensWindow: boolean;
   /** A person has run `login`: the limits on windows do not hold. */
   isRequested: boolean;
+  /** What the environment of no browser may hold, besides what proves the client. */
+  secrets?: readonly string[];
 }
 
 /** What the sign-in tells on its way. */
@@ -58,8 +64,14 @@ export function createTask(
     signIn: settings.signIn,
     folder,
     store: settings.store,
+    ...(settings.behalf && { secrets: secretsOf(settings.behalf) }),
     ...rest,
   };
+}
+
+/** What of the settings of a connection is secret in the environment, whatever the variable is called. */
+export function secretsOf({ headers, signIn }: Pick<Settings, 'headers' | 'signIn'>): string[] {
+  return [...Object.values(headers), signIn.clientSecret ?? ''].filter(Boolean);
 }
 
 /** @returns undefined where the holder of the gate has announced nothing yet, or something else */

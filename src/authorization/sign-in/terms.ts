@@ -3,7 +3,7 @@ import type { Logger } from '../../logger.ts';
 import type { IssuerMemory, Refusals } from '../issuer-memory.ts';
 import { invalidTargetError, omitsResource, providerOf } from '../providers.ts';
 import { canonicalResource } from '../resource.ts';
-import { selectScope } from '../scopes.ts';
+import { selectScope, unite } from '../scopes.ts';
 import type { ChosenServer } from './choose-server.ts';
 import type { SignInTask } from './task.ts';
 
@@ -91,11 +91,13 @@ export class SignInTerms {
   get #wantedScope(): string | undefined {
     const { signIn, challenge, earlierScope } = this.#task;
     const { authorizationServer, resource } = this.#chosen;
+    // Without it there is no ID token (OpenID Connect Core section 3.1.2.1), so that whoever wants one wants it.
+    const withOpenId = (scope: string | undefined) => (signIn.useIdToken ? unite('openid', scope) : scope);
     return selectScope({
-      explicit: signIn.scope,
+      explicit: signIn.scope === undefined ? undefined : withOpenId(signIn.scope),
       challenge: challenge.scope,
       resource: resource?.scopes,
-      earlier: earlierScope,
+      earlier: withOpenId(earlierScope),
       authorizationServer: authorizationServer.scopes,
     });
   }

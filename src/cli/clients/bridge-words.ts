@@ -10,7 +10,7 @@ export const ownOptions = [
   },
   { name: 'force', help: 'Replace or remove an entry of that name, whatever it is' },
   { name: 'dry-run', help: 'Print the change and write nothing' },
-] as const satisfies readonly Omit<OptionDefinition, 'group'>[];
+] as const satisfies readonly (Omit<OptionDefinition, 'group'> & { help: string })[];
 
 /**
  * The options of the bridge among the arguments of `add`, each word as it was given.

@@ -18,6 +18,7 @@ export async function checkCredentials(examination: Examination): Promise<Findin
   if (settings.tokenCommand) return fromCommand(examination, settings.tokenCommand);
   if (fixedBy !== undefined) return ok(`${fixedBy} is used, and nothing of the store`);
   if (!store) return skip('the credential store can not be read');
+  if (settings.signIn.grant !== 'user') return byGrant(examination, store);
   const inUse = new CredentialInUse(settings, store, log);
   inUse.load();
   examination.inUse = inUse;
@@ -43,6 +44,38 @@ export async function checkCredentials(examination: Examination): Promise<Findin
   if (!examination.isServed) return described(examination, current.record, 'to be renewed; ');
   return renew(examination, store, inUse);
 }
+
+/** The token of a machine, got or renewed where a bridge would do that before its next request. */
+async function byGrant(examination: Examination, store: CredentialStore): Promise<Finding> {
+  const { settings, folder, log, challenge, isServed, stored, login } = examination;
+  const { grant } = settings.signIn;
+  if (!isServed) return skip('a bridge that can not reach the server gets no token');
+  const isThere = stored.some(({ record }) => record.grant !== undefined);
+  if (challenge === undefined && !isThere) return skip('there are none, and the server asks for none');
+  const { currentRecord } = await import('../../authorization/machine/current-record.ts');
+  const getting = currentRecord({ settings, folder, store, log }, async () => challenge ?? {});
+  examination.refreshing = getting.catch(() => {});
+  try {
+    const { record, isNew, isStored } = await getting;
+    const inUse = new CredentialInUse(settings, store, log);
+    inUse.load();
+    examination.inUse = inUse;
+    examination.credential = inUse.value;
+    if (isStored) return described(examination, record, isNew ? 'got just now, ' : '');
+    const text = 'there is a new token, but it could not be stored';
+    return fail(text, 'credential-store', 'see “Credential store” above', factsOf(record));
+  } catch (error) {
+    const failure = asDrawbridgeError(error);
+    return failedBy(failure, failure.reason === 'sign-in-needed' ? login : hints[grant]);
+  }
+}
+
+/** What to look at where a grant gives no token. */
+const hints: Readonly<Record<string, string>> = {
+  'client-credentials': 'compare --client-id and its secret or key with what is registered there',
+  workload: 'look at the JWT, and at what the authorization server trusts',
+  enterprise: 'see “Identity provider” above',
+};
 
 async function fromCommand(examination: Examination, command: readonly string[]): Promise<Finding> {
   try {
@@ -92,9 +125,11 @@ function described(examination: Examination, record: ConnectionRecord, before: s
       : left <= 0
         ? 'the access token has expired'
         : `the access token is good for ${spanOf(left)}`;
-  const renewal = refreshToken === undefined ? 'it can not be renewed' : 'it can be renewed';
+  const canRenew = refreshToken !== undefined || record.grant !== undefined;
+  const renewal = canRenew ? 'it can be renewed' : 'it can not be renewed';
   const from = importedFrom === undefined ? '' : `, taken over from ${displayText(importedFrom, 40)}`;
-  const text = `${before}of ${displayText(issuer, 200)}${from}; ${life}, and ${renewal}`;
+  const bound = record.tokenType === 'DPoP' ? ', bound to a key (DPoP)' : '';
+  const text = `${before}of ${displayText(issuer, 200)}${from}${bound}; ${life}, and ${renewal}`;
   const facts = factsOf(record);
   if (record.personalToken) return ok(`a personal access token; ${life}`, facts);
   const named = protectedResource?.authorizationServers;
@@ -118,11 +153,13 @@ function factsOf(record: ConnectionRecord): Record<string, string | boolean | nu
     profile,
     issuer: displayText(issuer, 200),
     kind: personalToken ? 'personal-token' : 'oauth',
+    grant: record.grant ?? null,
     client: client.source,
+    tokenType: record.tokenType,
     scope: scope ?? null,
     resource,
     expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
-    canRefresh: refreshToken !== undefined,
+    canRefresh: refreshToken !== undefined || record.grant !== undefined,
   };
 }
 

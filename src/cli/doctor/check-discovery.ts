@@ -1,4 +1,4 @@
-import type { AuthorizationServerMetadata } from '../../authorization/metadata.ts';
+import { type AuthorizationServerMetadata, namedAuthorizationServer } from '../../authorization/metadata.ts';
 import { MAX_SERVERS } from '../../authorization/sign-in/choose-server.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
 import { NoAnswer } from '../../platform/oauth-http.ts';
@@ -40,7 +40,14 @@ export async function checkProtectedResource(examination: Examination): Promise<
 /** The metadata of the authorization server that a sign-in would go to (RFC 8414). */
 export async function checkAuthorizationServer(examination: Examination): Promise<Finding> {
   const { discovery, trail, settings, protectedResource, stored } = examination;
-  const { issuer } = settings.signIn;
+  const { issuer, tokenEndpoint } = settings.signIn;
+  if (tokenEndpoint !== undefined) {
+    examination.authorizationServer = namedAuthorizationServer(
+      issuer ?? new URL(tokenEndpoint).origin,
+      tokenEndpoint,
+    );
+    return ok(`not asked: --token-endpoint ${displayText(tokenEndpoint, 200)}`);
+  }
   const named = issuer === undefined ? protectedResource?.authorizationServers : [issuer];
   trail.found = undefined;
   if (!named) return legacyServer(examination);
@@ -75,7 +82,7 @@ async function legacyServer(examination: Examination): Promise<Finding> {
     examination.authorizationServer = metadata;
     return described(examination, metadata);
   }
-  const { authorizationEndpoint } = metadata;
+  const { authorizationEndpoint = metadata.issuer } = metadata;
   const { status, headers } = await trail.request(new URL(authorizationEndpoint), {
     method: 'GET',
     timeout: PATIENCE,

@@ -13,7 +13,7 @@ const names = { http: 'Streamable HTTP', sse: 'HTTP+SSE' } as const;
 
 /** Opens a session as a client would: finds the transport, the era and the revision. */
 export async function checkInitialize(examination: Examination): Promise<Finding> {
-  const { settings, challenge, credential, fixedBy, isListOpen } = examination;
+  const { settings, challenge, credential, fixedBy, isListOpen, inUse } = examination;
   if (challenge && credential === undefined && fixedBy === undefined && !isListOpen)
     return skip('there is no token to try');
   const { transport: choice, era } = settings;
@@ -21,7 +21,9 @@ export async function checkInitialize(examination: Examination): Promise<Finding
   const client = await examination.client();
   // The older transport has no modern form.
   const first = era === 'modern' ? 'http' : found;
-  const session = await RemoteSession.create(settings, client, credential, first, examination.log);
+  await inUse?.ready(); // what proves that we have the key of a bound token
+  const sign = inUse && ((used: string | undefined) => inUse.signer(used));
+  const session = await RemoteSession.create(settings, client, credential, first, examination.log, sign);
   examination.session = session;
   const opening = await openConversation(session, era, examination.isModern && first === 'http');
   const { initialize, discovery } = opening;

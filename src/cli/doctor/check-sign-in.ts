@@ -2,17 +2,24 @@ import { IssuerMemory } from '../../authorization/issuer-memory.ts';
 import type { AuthorizationServerMetadata } from '../../authorization/metadata.ts';
 import { omitsResource, providerOf } from '../../authorization/providers.ts';
 import { canonicalResource } from '../../authorization/resource.ts';
-import { covers, selectScope } from '../../authorization/scopes.ts';
+import { covers, selectScope, unite } from '../../authorization/scopes.ts';
 import { SignInAttempts } from '../../authorization/sign-in/attempts.ts';
-import { checkClient, checkDeviceCode, checkPkce } from '../../authorization/sign-in/choose-server.ts';
+import {
+  checkClient,
+  checkDeviceCode,
+  checkPin,
+  checkPkce,
+} from '../../authorization/sign-in/choose-server.ts';
 import { connectionId } from '../../credentials/ids.ts';
 import { asDrawbridgeError, displayText } from '../../errors.ts';
+import type { SignInSettings } from '../../settings.ts';
 import type { Examination } from './examination.ts';
 import { type Finding, fail, failedBy, ok, skip, warn } from './step.ts';
 
 /** Whether the sign-in is protected by PKCE (RFC 7636), as far as the metadata tells; with a device code, whether it can be. */
 export function checkPkceSupport({ authorizationServer, settings }: Examination): Finding {
   if (!authorizationServer) return skip('there is no authorization server to ask');
+  if (settings.signIn.grant !== 'user') return ok('not needed: nobody is sent to this authorization server');
   if (settings.signIn.deviceCode) {
     try {
       checkDeviceCode(authorizationServer);
@@ -42,7 +49,8 @@ export function checkRegistration(examination: Examination): Finding {
   const notes = provider && `${provider.name}: ${provider.notes}`;
   const add = (text: string): string => (notes === undefined ? text : `${text}. ${notes}`);
   try {
-    checkClient(server, signIn, stored);
+    if (signIn.grant === 'user') checkClient(server, signIn, stored);
+    else checkPin(server, signIn.clientId ?? '', signIn, stored);
   } catch (error) {
     const { reason, message } = asDrawbridgeError(error);
     const issuer = /give (--issuer \S+?)\.?$/.exec(message)?.[1];
@@ -51,6 +59,7 @@ export function checkRegistration(examination: Examination): Finding {
     return fail(add(message.replace(/\.$/, '')), reason, fix, { ways: waysOf(server) });
   }
   const facts = { ways: waysOf(server), ...(provider && { provider: provider.name }) };
+  if (signIn.grant !== 'user') return machineClient(server, signIn, add, facts);
   const failure = lastFailure(examination);
   if (failure !== undefined) {
     const fix = '--client-id <id of a client registered there>, or ask whoever runs that server';
@@ -60,6 +69,22 @@ export function checkRegistration(examination: Examination): Finding {
   if (signIn.clientMetadataUrl !== undefined && server.takesMetadataDocuments)
     return ok(add('by the client ID metadata document'), facts);
   return ok(add('dynamic: the client is registered by itself'), facts);
+}
+
+/** Whom a machine's token is asked for as. */
+function machineClient(
+  server: AuthorizationServerMetadata,
+  { clientId, clientKey, clientSecret, clientMetadataUrl, grant }: SignInSettings,
+  add: (text: string) => string,
+  facts: Finding['facts'],
+): Finding {
+  const proof = clientKey ? ', and its key' : clientSecret === undefined ? '' : ', and its secret';
+  if (clientId !== undefined) return ok(add(`by the client of --client-id${proof}`), facts);
+  if (clientMetadataUrl !== undefined && server.takesMetadataDocuments)
+    return ok(add('by the client ID metadata document'), facts);
+  if (grant === 'workload') return ok(add('no client is needed beside the JWT of a workload'), facts);
+  const text = 'the authorization server takes no client by a metadata document';
+  return fail(add(text), 'sign-in-refused', '--client-id <id of a client registered there>', facts);
 }
 
 function waysOf(server: AuthorizationServerMetadata): string[] {
@@ -83,12 +108,14 @@ export function checkScopes(examination: Examination): Finding {
   const { authorizationServer, protectedResource, challenge, settings, stored } = examination;
   const { scope: explicit } = settings.signIn;
   const wanted = challenge?.scope;
+  const earlier = stored[0]?.record.requestedScope;
   const scope = selectScope({
     explicit,
     challenge: wanted,
     resource: protectedResource?.scopes,
-    earlier: stored[0]?.record.requestedScope,
-    authorizationServer: authorizationServer?.scopes,
+    earlier: settings.signIn.useIdToken ? unite('openid', earlier) : earlier,
+    // Only a sign-in has a refresh token to ask for.
+    authorizationServer: settings.signIn.grant === 'user' ? authorizationServer?.scopes : undefined,
   });
   examination.scope = scope;
   const facts = { scope: scope ?? null };

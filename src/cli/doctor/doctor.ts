@@ -10,7 +10,7 @@ import { Examination } from './examination.ts';
 import { makePublic } from './public-text.ts';
 import { document, exitCodeOf, heading, lineOf, type Subject, summary } from './report.ts';
 import { runSteps } from './run-steps.ts';
-import { steps } from './steps.ts';
+import { stepsFor } from './steps.ts';
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** The session and a renewed token may take so long to be put away, in milliseconds. */
@@ -63,7 +63,7 @@ async function examine(examination: Examination, json: boolean): Promise<number>
   const hasColours = wantsColours(process.env);
   const print = (text: string): void => void process.stdout.write(text);
   if (!json) print(heading(subject));
-  const raw = await runSteps(steps, examination, (result) => {
+  const raw = await runSteps(stepsFor(examination.settings), examination, (result) => {
     if (!json) print(lineOf(publish(result), hasColours));
   });
   const results = raw.map(publish);
@@ -74,7 +74,9 @@ async function examine(examination: Examination, json: boolean): Promise<number>
 /** What a server quotes of a request, or a path holds, is not shown. */
 function protectSecrets({ headers, signIn, store, network }: Settings, log: Logger): void {
   for (const value of Object.values(headers)) log.protect(value);
-  for (const secret of [signIn.clientSecret, store.secret?.from === 'text' ? store.secret.value : undefined])
+  const { clientSecret, identityProvider } = signIn;
+  const passphrase = store.secret?.from === 'text' ? store.secret.value : undefined;
+  for (const secret of [clientSecret, identityProvider?.clientSecret, passphrase])
     if (secret !== undefined) log.protect(secret);
   for (const [name, value] of Object.entries(network.env)) {
     if (value === undefined || !/_proxy$/i.test(name) || !URL.canParse(value)) continue;

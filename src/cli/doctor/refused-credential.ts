@@ -1,5 +1,5 @@
 import type { Challenge } from '../../authorization/authorizer.ts';
-import { bearerChallenge } from '../../authorization/challenge.ts';
+import { bearerChallenge, proofError } from '../../authorization/challenge.ts';
 import { personalTokenRefused } from '../../authorization/personal-token.ts';
 import { canonicalResource, speaksFor } from '../../authorization/resource.ts';
 import { unite } from '../../authorization/scopes.ts';
@@ -25,7 +25,7 @@ export function refused(examination: Examination, { status, header }: Challenge)
   if (credential === undefined)
     return fail(`${refusal}: you have to sign in`, 'sign-in-needed', login, { status });
   const record = examination.inUse?.current?.record;
-  if (!record?.personalToken) return invalidToken(examination, refusal);
+  if (!record?.personalToken) return invalidToken(examination, refusal, header);
   const { reason, message } = personalTokenRefused(examination.settings, record, false);
   return fail(`${refusal}: ${message.replace(/; run: .*$/, '')}`, reason, login, { status });
 }
@@ -73,9 +73,17 @@ export function scopeHint(
   return `${scopeless} --scope "${all}"; if that changes nothing, your account may not have them`;
 }
 
-function invalidToken(examination: Examination, refusal: string): Finding {
+function invalidToken(examination: Examination, refusal: string, header: string | undefined): Finding {
   const { settings, protectedResource, inUse, login } = examination;
   const record = inUse?.current?.record;
+  const proof = record?.tokenType === 'DPoP' ? proofError(header) : undefined;
+  if (proof === 'invalid_dpop_proof' || proof === 'use_dpop_nonce')
+    return fail(
+      `${refusal}: it does not take our proof of the key that the token is bound to`,
+      'unauthorized',
+      'look at the clock of this computer; to do without: --dpop off, and sign in again',
+      { status: 401 },
+    );
   const resource = protectedResource?.resource ?? canonicalResource(settings.url);
   const audiences = audienceOf(record?.accessToken);
   const isOurs = audiences?.some((one) => one === resource || speaksFor(one, settings.url)) ?? true;

@@ -1,4 +1,4 @@
-import { type Challenge, FixedCredentials } from '../../authorization/authorizer.ts';
+import { type Authorizer, type Challenge, FixedCredentials } from '../../authorization/authorizer.ts';
 import { type Verdict, verdictOfDiscover } from '../../bridge/era/detect.ts';
 import { suggestsOlderTransport } from '../../bridge/forwarder.ts';
 import { createIdMaker } from '../../bridge/message-text.ts';
@@ -7,7 +7,7 @@ import { RemoteEnd } from '../../bridge/remote-end.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import { isObject, type JsonRpcResponse } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
-import type { HttpClient } from '../../platform/http-client.ts';
+import type { HttpClient, RequestSigner } from '../../platform/http-client.ts';
 import { modernHeaders } from '../../remote/mcp-headers.ts';
 import { isHeaderSafe } from '../../remote/request-headers.ts';
 import { StreamableHttp } from '../../remote/streamable-http.ts';
@@ -38,10 +38,16 @@ export interface Discovery {
 class OneCredential extends FixedCredentials {
   refusal: Challenge | undefined;
   readonly #value: string | undefined;
+  readonly #sign: Authorizer['signer'];
 
-  constructor(value: string | undefined) {
+  constructor(value: string | undefined, sign: Authorizer['signer']) {
     super();
     this.#value = value;
+    this.#sign = sign;
+  }
+
+  signer(credential: string | undefined): RequestSigner | undefined {
+    return this.#sign?.(credential);
   }
 
   override credential(): string | undefined {
@@ -72,9 +78,10 @@ export class RemoteSession {
     credential: string | undefined,
     Transport: new (options: TransportOptions) => RemoteTransport,
     log: Logger,
+    signer: Authorizer['signer'],
   ) {
     this.#log = log;
-    this.#authorizer = new OneCredential(credential);
+    this.#authorizer = new OneCredential(credential, signer);
     const sink: RemoteSink = {
       ...atOnce,
       receive: (text, message) => {
@@ -99,6 +106,7 @@ export class RemoteSession {
   /**
    * @param credential the Authorization value; undefined sends none but those of the user's own headers
    * @param first the transport to begin with
+   * @param signer what proves that we have the key of the credential, where it is bound to one
    */
   static async create(
     settings: Settings,
@@ -106,9 +114,10 @@ export class RemoteSession {
     credential: string | undefined,
     first: RemoteTransport['name'],
     log: Logger,
+    signer?: Authorizer['signer'],
   ): Promise<RemoteSession> {
     const Transport = first === 'sse' ? (await import('../../remote/http-sse.ts')).HttpSse : StreamableHttp;
-    return new RemoteSession(settings, client, credential, Transport, log);
+    return new RemoteSession(settings, client, credential, Transport, log, signer);
   }
 
   /** The transport in use. */

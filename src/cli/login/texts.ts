@@ -79,7 +79,7 @@ export function deviceHelp(
 
 /** What a sign-in has given, for people. @param now epoch milliseconds */
 export function granted(record: ConnectionRecord, now: number): string {
-  const { server, issuer, scope, expiresAt, refreshToken, personalToken, profile } = record;
+  const { server, issuer, scope, expiresAt, refreshToken, personalToken, profile, grant } = record;
   const { host } = new URL(server);
   const as = profile === 'default' ? '' : ` (profile ${profile})`;
   const end =
@@ -90,10 +90,10 @@ export function granted(record: ConnectionRecord, now: number): string {
       end === undefined ? 'Nothing in it says when it expires.' : `It expires ${end}, by its own word.`,
     ].join('\n');
   return [
-    `Signed in to ${host}${as} through ${new URL(issuer).host}.`,
+    `${grant === undefined || grant === 'enterprise' ? 'Signed in to' : 'Got a token for'} ${host}${as} through ${new URL(issuer).host}.`,
     `Scopes: ${scope ? displayText(scope, 500) : 'the default ones'}.`,
     `Access token: ${end === undefined ? 'it does not say when it expires' : `expires ${end}`}; ${
-      refreshToken === undefined
+      refreshToken === undefined && grant === undefined
         ? 'it can not be renewed, so you will be asked again'
         : 'it is renewed by itself'
     }.`,
@@ -102,7 +102,7 @@ export function granted(record: ConnectionRecord, now: number): string {
 
 /** The same for programs: the document of `login --json`, in the words of `status --json`. */
 export function grantedDocument(record: ConnectionRecord): Record<string, unknown> {
-  const { server, profile, issuer, scope, resource, expiresAt, refreshToken, personalToken } = record;
+  const { server, profile, issuer, scope, resource, expiresAt, refreshToken, personalToken, grant } = record;
   const { origin, pathname, search } = new URL(server);
   return {
     schema: 'mcp-drawbridge/login',
@@ -111,12 +111,13 @@ export function grantedDocument(record: ConnectionRecord): Record<string, unknow
     server: search ? `${origin}${pathname}?…` : server,
     profile,
     kind: personalToken ? 'personal-token' : 'oauth',
+    grant: grant ?? null,
     issuer,
     // Nothing that is asked for tells it.
     account: null,
     scopes: scope === undefined ? null : scope.split(' ').filter(Boolean),
     resource,
     expiresAt: expiresAt === undefined ? null : isoTime(expiresAt),
-    refreshable: refreshToken !== undefined,
+    refreshable: refreshToken !== undefined || grant !== undefined,
   };
 }

@@ -28,6 +28,18 @@ export function revocationText(record: ConnectionRecord, revocation: Revocation,
   }
 }
 
+/**
+ * That the sign-in at an identity provider stays, and what ends it.
+ *
+ * @param name as `connectionName` has it
+ * @param uses how many other servers are used through it
+ */
+export function keptIdentityProvider(server: string, name: string, profile: string, uses: number): string {
+  const others = uses === 1 ? 'another server is' : `${uses} other servers are`;
+  const option = profile === 'default' ? '' : ` --profile ${profile}`;
+  return `You stay signed in at ${name}, since ${others} used through it; to end that: npx -y mcp-drawbridge logout ${server}${option}`;
+}
+
 /** What the tokens that are left at the authorization server are still good for. */
 function restOf({ expiresAt, refreshToken }: ConnectionRecord, now: number): string {
   const advice = 'to end it at once, use the settings of the service';

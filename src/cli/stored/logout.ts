@@ -1,6 +1,6 @@
 import { IssuerMemory } from '../../authorization/issuer-memory.ts';
 import { SIGN_IN_GATE } from '../../authorization/sign-in/task.ts';
-import { connectionsIn, type SignedOut, signOut } from '../../authorization/sign-out.ts';
+import { connectionsIn, identityProvidersOf, type SignedOut, signOut } from '../../authorization/sign-out.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import { connectionId } from '../../credentials/ids.ts';
 import { hasMcpRemoteSignIn } from '../../credentials/import-mcp-remote.ts';
@@ -12,10 +12,10 @@ import { stateFolder } from '../../platform/paths.ts';
 import type { NetworkSettings, Settings } from '../../settings.ts';
 import { buildSettings } from '../build-settings.ts';
 import { createLogger } from '../create-logger.ts';
-import type { OptionValues } from '../options.ts';
+import { environmentName, type OptionValues, options } from '../options.ts';
 import { forgetAllEras, forgetEra } from './forget-eras.ts';
 import { openKeptStore } from './kept-store.ts';
-import { connectionName, hostOf, revocationText } from './logout-text.ts';
+import { connectionName, hostOf, keptIdentityProvider, revocationText } from './logout-text.ts';
 
 /** The user has said no. */
 const DECLINED = 1;
@@ -42,7 +42,7 @@ export async function runLogout({ url, all, yes, given }: LogoutRequest): Promis
     throw new DrawbridgeError('usage', 'logout wants either the URL of a server or --all; see --help.');
   if (all && given.profile !== undefined)
     throw new DrawbridgeError('usage', '--all is for every profile; leave out --profile.');
-  const { env } = process;
+  const env = ownEnvironment(process.env);
   // With --all it is for every server what it is for any.
   const settings = buildSettings(url ?? 'https://localhost', { ...given, 'allow-http': true }, env);
   const log = createLogger({ level: 'warn', format: 'text' });
@@ -54,6 +54,16 @@ export async function runLogout({ url, all, yes, given }: LogoutRequest): Promis
     await log.flush();
   }
 }
+
+/** Without the variables of options that it does not take: what they want besides is not there to be given. */
+function ownEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const others = options
+    .filter(({ name }) => !usedOptions.has(name))
+    .map(({ name }) => environmentName(name));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !others.includes(name)));
+}
+
+const usedOptions = new Set(['profile', 'store', 'connect-timeout', 'ca-file', 'ipv4']);
 
 class Logout {
   readonly #store: CredentialStore;
@@ -94,7 +104,8 @@ class Logout {
           : 'What mcp-remote keeps for it stays where it is, and is not taken over.',
       );
     this.#sayUnread(done);
-    await this.#revoke(done.records, network, done.records);
+    const records = [...done.records, ...(await this.#endIdentityProviders(done.records))];
+    await this.#revoke(records, network, records);
     return 0;
   }
 
@@ -141,6 +152,23 @@ class Logout {
     const failed = settled.find((one) => one.status === 'rejected');
     if (failed) throw failed.reason;
     return 0;
+  }
+
+  /** The sign-in at an identity provider would give the next bridge a new token unasked; others may still need it. */
+  async #endIdentityProviders(gone: readonly ConnectionRecord[]): Promise<ConnectionRecord[]> {
+    const ended: ConnectionRecord[] = [];
+    for (const { server, profile, uses } of identityProvidersOf(this.#store, gone)) {
+      const name = connectionName({ server, profile });
+      if (uses > 0) {
+        say(keptIdentityProvider(server, name, profile, uses));
+        continue;
+      }
+      const { records } = await signOut(this.#store, connectionId(server, profile), async () => {});
+      if (records.length > 0)
+        say(`Signed out of ${name} as well, the identity provider, which nothing else is used through.`);
+      ended.push(...records);
+    }
+    return ended;
   }
 
   /** Without the key everything can still be deleted, but nothing be read. */

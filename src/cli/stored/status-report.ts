@@ -1,4 +1,3 @@
-import { loginCommand } from '../../authorization/sign-in/command.ts';
 import { EraFile } from '../../bridge/era/era-file.ts';
 import { StoredServerMemory } from '../../bridge/stored-server-memory.ts';
 import type { KeyHolderDescription } from '../../credentials/key-texts.ts';
@@ -7,8 +6,7 @@ import type { CredentialStore } from '../../credentials/store.ts';
 import { DrawbridgeError, displayText } from '../../errors.ts';
 import { isObject } from '../../jsonrpc.ts';
 import type { Logger } from '../../logger.ts';
-import { buildSettings } from '../build-settings.ts';
-import type { OptionValues } from '../options.ts';
+import { fixCommand } from './fix-command.ts';
 import { describeRemote, type RemoteStatus } from './status-remote.ts';
 import { isoTime } from './times.ts';
 
@@ -29,12 +27,16 @@ export interface ConnectionStatus {
   state: State;
   /** Whether a request can be made with it, after a renewal perhaps. */
   usable: boolean;
-  /** Whether it is what bridges use: the latest sign-in of this server and profile. */
+  /** Whether it is what bridges use: the latest of this server, profile and grant. */
   inUse: boolean;
   problem: Problem | null;
   /** The command that would help. */
   fix: string | null;
   kind: 'oauth' | 'personal-token';
+  /** By what it is got and renewed without a sign-in at the issuer; null where a user has signed in. */
+  grant: NonNullable<ConnectionRecord['grant']> | null;
+  /** `DPoP`: bound to a key, which is kept with it. */
+  tokenType: ConnectionRecord['tokenType'];
   issuer: string;
   /** Not known: nothing that is kept tells it. */
   account: null;
@@ -90,19 +92,24 @@ export function readStatus(
   log: Logger,
 ): StatusReport {
   const { holder, since, sentence } = store.describeKeyHolder();
-  const found = readRecords(store)
+  const stored = readRecords(store);
+  const all = stored.map(({ record }) => record);
+  const found = stored
     .filter(({ record: { server, profile } }) => {
       const isServer = query.server === undefined || server === query.server.href;
       return isServer && (query.profile === undefined || profile === query.profile);
     })
     .sort(inOrder);
-  const connections = found.map(({ record, generation }, index) => {
-    const before = found[index - 1]?.record;
-    const isLatest = before?.server !== record.server || before.profile !== record.profile;
-    const { server, profile } = record;
+  const seen = new Set<string>();
+  const connections = found.map(({ record, generation }) => {
+    const { server, profile, grant = '' } = record;
+    // Which of several grants is used is for the options of a bridge to say.
+    const use = JSON.stringify([server, profile, grant]);
+    const isLatest = !seen.has(use);
+    seen.add(use);
     const verdict = new EraFile(folder, server, profile).read();
     const told = new StoredServerMemory(store, server, profile, log).read();
-    return { ...describe(record, now, isLatest), generation, remote: describeRemote(verdict, told) };
+    return { ...describe(record, now, isLatest, all), generation, remote: describeRemote(verdict, told) };
   });
   const nothing = query.server && !connections.some(({ inUse, usable }) => inUse && usable);
   const fix = connections.find((one) => one.fix !== null)?.fix;
@@ -117,7 +124,7 @@ export function readStatus(
       protection: sentence,
     },
     connections,
-    fix: fix ?? (nothing && query.server ? commandFor(query.server.href, query.profile) : null),
+    fix: fix ?? (nothing && query.server ? fixCommand(query.server.href, query.profile) : null),
   };
 }
 
@@ -151,6 +158,7 @@ function describe(
   record: ConnectionRecord,
   now: number,
   inUse: boolean,
+  all: readonly ConnectionRecord[],
 ): Omit<ConnectionStatus, 'generation' | 'remote'> {
   const { server, profile, issuer, scope, resource, expiresAt, client, importedFrom } = record;
   const judged = judge(record, now);
@@ -162,8 +170,10 @@ function describe(
     usable: judged.state !== 'failed',
     inUse,
     problem: inUse ? judged.problem : null,
-    fix: hasProblem ? commandFor(server, profile, record) : null,
+    fix: hasProblem ? fixCommand(server, profile, record, all) : null,
     kind: record.personalToken ? 'personal-token' : 'oauth',
+    grant: record.grant ?? null,
+    tokenType: record.tokenType,
     issuer: displayText(issuer, 300),
     account: null,
     scopes:
@@ -199,21 +209,10 @@ function judge(record: ConnectionRecord, now: number): { state: State; problem: 
     : { state: 'ok', problem: null };
 }
 
-function isRefreshable({ refreshToken, client }: ConnectionRecord, now: number): boolean {
+function isRefreshable({ refreshToken, client, grant }: ConnectionRecord, now: number): boolean {
+  // The grant is in the options of the bridge, and as good as those are.
+  if (grant !== undefined) return true;
   return refreshToken !== undefined && (client.secretExpiresAt ?? Number.POSITIVE_INFINITY) > now;
-}
-
-/** The `login` that gives these credentials anew. */
-function commandFor(server: string, profile: string | undefined, record?: ConnectionRecord): string {
-  const { client, personalToken } = record ?? {};
-  const isConfigured = client?.source === 'configured' && !personalToken;
-  const given: OptionValues = {
-    'allow-http': true,
-    ...(profile !== undefined && { profile }),
-    ...(isConfigured && { 'client-id': client.id }),
-    ...(client?.source === 'metadata-document' && { 'client-metadata-url': client.id }),
-  };
-  return loginCommand(buildSettings(server, given, {}), personalToken ? '--with-token' : undefined);
 }
 
 function shownUrl(text: string): string {

@@ -25,6 +25,12 @@ const sources: Record<ConnectionStatus['client']['source'], string> = {
 
 const transports = { http: 'Streamable HTTP', sse: 'HTTP+SSE' } as const;
 
+const grants: Record<NonNullable<ConnectionStatus['grant']>, string> = {
+  client_credentials: 'a token of the client itself, without a user (client credentials)',
+  workload: 'a token for the JWT of a workload, without a user',
+  enterprise: 'signed in through the identity provider of the company',
+};
+
 const LABEL = 12;
 
 /**
@@ -60,9 +66,9 @@ function block(status: ConnectionStatus, now: number, surface: Surface): string 
     ['resource', resource === null || resource === status.server ? undefined : resource],
     ['token', tokenOf(status, now)],
     ['renewal', renewalOf(status)],
-    ['client', isPersonal ? undefined : `${client.id} (${sources[client.source]})`],
+    ['client', isPersonal || client.id === '' ? undefined : `${client.id} (${sources[client.source]})`],
     ['server', remote ? remoteOf(remote) : undefined],
-    [isPersonal ? 'stored' : 'signed in', signedInOf(status, now)],
+    [isPersonal || status.grant !== null ? 'stored' : 'signed in', signedInOf(status, now)],
   ];
   const known = rows.flatMap(([label, text]) => (text === undefined ? [] : [line(label, text, surface)]));
   return [title(status.state, status.server, surface), ...known].join('\n');
@@ -78,13 +84,15 @@ function line(label: string, text: string, { width }: Surface): string {
   return `  ${label.padEnd(LABEL - 2)}${wrap(text, width, LABEL)}`;
 }
 
-function stateOf({ state, problem }: ConnectionStatus): string {
+function stateOf({ state, problem, grant }: ConnectionStatus): string {
   if (state === 'kept') return 'not in use: a later sign-in is';
-  return problem === null ? 'signed in' : problems[problem];
+  if (problem !== null) return problems[problem];
+  return grant === null ? 'signed in' : grants[grant];
 }
 
-function tokenOf({ expiresAt, kind }: ConnectionStatus, now: number): string {
-  const what = kind === 'personal-token' ? 'personal access token, ' : '';
+function tokenOf({ expiresAt, kind, tokenType }: ConnectionStatus, now: number): string {
+  const bound = tokenType === 'DPoP' ? 'bound to a key (DPoP), ' : '';
+  const what = kind === 'personal-token' ? 'personal access token, ' : bound;
   if (expiresAt === null) return `${what}no end is known`;
   const at = Date.parse(expiresAt);
   return `${what}${at <= now ? 'ended' : 'ends'} ${relativeTime(at, now)} (${absoluteTime(at)})`;

@@ -222,7 +222,7 @@ describe('what the Bearer challenge says [A-07]', () => {
     ['Bearer'],
     ['Bearer scope="", error="", error_description="", resource_metadata=""'],
   ])('nothing: %s [A-08]', (header) => {
-    expect(Object.values(bearerChallenge(header))).toEqual([undefined, undefined, undefined, undefined]);
+    expect(Object.values(bearerChallenge(header))).toEqual(Array(5).fill(undefined));
   });
 
   test.each([

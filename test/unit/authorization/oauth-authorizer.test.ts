@@ -1,4 +1,6 @@
+import { decodeProtectedHeader } from 'jose';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { generateDpopKey } from '../../../src/authorization/dpop.ts';
 import { type ConnectionRecord, findConnections } from '../../../src/credentials/record.ts';
 import { DrawbridgeError } from '../../../src/errors.ts';
 import type { SignInSettings } from '../../../src/settings.ts';
@@ -51,6 +53,50 @@ describe('the credential of a request', () => {
     await until('another', () => authorizer.credential() !== bearer(stored));
     expect(server.grants()).toBe(1);
   });
+
+  test('one that is bound waits for its key once, and is signed then; a bearer token is not [111]', async () => {
+    const { signedIn, bridge, secrets } = await stage();
+    const bearerToken = await signedIn();
+    const authorizer = bridge();
+    const value = authorizer.credential();
+    expect([value, authorizer.signer(value as string)]).toEqual([bearer(bearerToken), undefined]);
+    const key = generateDpopKey();
+    const { record } = await signedIn({ tokenType: 'DPoP', dpopKey: key, signedInAt: Date.now() + 1000 });
+    const other = bridge();
+    const pending = other.credential();
+    expect(pending).toBeInstanceOf(Promise);
+    expect(await pending).toBe(`DPoP ${record.accessToken}`);
+    expect(other.credential()).toBe(`DPoP ${record.accessToken}`);
+    const proof = other.signer(`DPoP ${record.accessToken}`)?.headers('POST', 'https://mcp.example/mcp').DPoP;
+    expect(decodeProtectedHeader(proof as string).jwk).toMatchObject({ x: key.x, y: key.y });
+    // A value of another time has another key.
+    expect(other.signer('DPoP other')).toBeUndefined();
+    expect(other.signer(undefined)).toBeUndefined();
+    expect(secrets).toContain(key.d);
+  });
+
+  test('one that is bound goes to nobody with --dpop off, nor a bearer token with --dpop on', async () => {
+    const { signedIn, bridge } = await stage();
+    await signedIn();
+    expect(bridge({ dpop: 'on' }).credential()).toBeUndefined();
+    expect(bridge({ dpop: 'off' }).credential()).toBeDefined();
+    await signedIn({ tokenType: 'DPoP', dpopKey: generateDpopKey(), signedInAt: Date.now() + 1000 });
+    expect(bridge({ dpop: 'off' }).credential()).toBeUndefined();
+    expect(await bridge({ dpop: 'on' }).credential()).toMatch(/^DPoP /);
+  });
+
+  test.each(['use_dpop_nonce', 'invalid_dpop_proof'])(
+    'a proof that is refused for %s begins nothing [X-23]',
+    async (error) => {
+      const { signedIn, bridge, program, tokenRequests } = await stage();
+      await signedIn({ tokenType: 'DPoP', dpopKey: generateDpopKey() });
+      const authorizer = bridge();
+      const used = await authorizer.credential();
+      const failure = await authorizer.challenged(challenge(used, { header: `DPoP error="${error}"` }));
+      expect(failure).toMatchObject({ reason: 'unauthorized', message: expect.stringContaining(error) });
+      expect([program.starts, tokenRequests()]).toEqual([[], 0]);
+    },
+  );
 
   test('without a refresh token, one that has expired is sent: the challenge tells how to go on', async () => {
     const { signedIn, bridge, tokenRequests } = await stage();

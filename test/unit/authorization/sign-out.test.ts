@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CredentialInUse } from '../../../src/authorization/credential-in-use.ts';
-import { connectionsIn, signOut } from '../../../src/authorization/sign-out.ts';
+import { connectionsIn, identityProvidersOf, signOut } from '../../../src/authorization/sign-out.ts';
 import { LOCK_PATIENCE, recordLock } from '../../../src/authorization/stored-credentials.ts';
 import { unusedRegistrations } from '../../../src/authorization/unused-registrations.ts';
 import { connectionId, idOf } from '../../../src/credentials/ids.ts';
@@ -111,5 +111,32 @@ describe('unusedRegistrations', () => {
     await store.delete('connection', second.id);
     expect(unusedRegistrations(store, gone)).toMatchObject([{ id, server: new URL(SERVER) }]);
     expect(unusedRegistrations(store, undefined)).toHaveLength(2);
+  });
+});
+
+describe('the identity provider that connections were used through', () => {
+  const through = (server: string, more = {}) =>
+    connectionRecord({ server, grant: 'enterprise', identityProvider: 'https://idp.example', ...more });
+
+  test('is told once, with the other servers that are used through it', async () => {
+    const { store } = newStore();
+    const gone = [through(SERVER), through(SERVER, { issuer: 'https://old.example' })];
+    expect(identityProvidersOf(store, gone)).toEqual([
+      { server: 'https://idp.example/', profile: 'default', uses: 0 },
+    ]);
+    await storeConnection(store, through('https://two.example/mcp'));
+    await storeConnection(store, through('https://two.example/mcp', { issuer: 'https://old.example' }));
+    await storeConnection(store, through('https://three.example/mcp', { profile: 'work' }));
+    await storeConnection(
+      store,
+      through('https://four.example/mcp', { identityProvider: 'https://idp2.example' }),
+    );
+    expect(identityProvidersOf(store, gone)).toEqual([
+      { server: 'https://idp.example/', profile: 'default', uses: 1 },
+    ]);
+  });
+
+  test('there is none for what was got otherwise', () => {
+    expect(identityProvidersOf(newStore().store, [connectionRecord()])).toEqual([]);
   });
 });

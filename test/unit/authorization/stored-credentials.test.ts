@@ -15,7 +15,14 @@ import {
   storeConnection,
 } from '../helpers/oauth-parts.ts';
 
-const tokens: TokenSet = { accessToken: 'new', expiresIn: 60, refreshToken: 'r', scope: 'a' };
+const tokens: TokenSet = {
+  accessToken: 'new',
+  expiresIn: 60,
+  refreshToken: 'r',
+  scope: 'a',
+  tokenType: 'Bearer',
+  idToken: undefined,
+};
 const request = (more: Partial<AuthorizationRequest> = {}): AuthorizationRequest => ({
   url: '',
   state: 'the-state',

@@ -210,3 +210,70 @@ test('without a command there is no credential, and nothing to try again with', 
   expect(await outcome(authorizer.challenged(refusal(401, undefined)))).toBe('unauthorized');
   expect(authorizer.beginSignIn()).toBeUndefined();
 });
+
+/** A JWT that ends so many seconds from now; nobody verifies it. */
+const jwt = (name: string, seconds: number): string =>
+  [{ alg: 'none' }, { name, exp: Math.floor(Date.now() / 1000) + seconds }]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+    .concat('.c2ln');
+
+describe('a token that tells its end', () => {
+  test('is used without another run while it lives', async () => {
+    const { authorizer, runs } = tokens(jwt('a', 3600), 'b');
+    const first = await authorizer.credential();
+    expect(authorizer.credential()).toBe(first);
+    expect(runs()).toBe(1);
+  });
+
+  test('is replaced ahead of that, and nobody waits', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const { authorizer, runs } = tokens(jwt('a', 600), jwt('b', 3600));
+      const first = await authorizer.credential();
+      vi.setSystemTime(Date.now() + 550_000);
+      expect(authorizer.credential()).toBe(first);
+      await vi.waitFor(() => expect(runs()).toBe(2));
+      await vi.waitFor(() => expect(authorizer.credential()).not.toBe(first));
+      expect(runs()).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('is waited for where it has ended', async () => {
+    const { authorizer, runs } = tokens(jwt('a', -5), jwt('b', 3600));
+    const first = await authorizer.credential();
+    const second = await authorizer.credential();
+    expect(second).not.toBe(first);
+    expect(runs()).toBe(2);
+  });
+
+  test('a program that goes on printing the old one is not run at each request', async () => {
+    const old = jwt('a', -5);
+    const { authorizer, runs } = tokens(old, old, old, old);
+    for (let request = 0; request < 5; request++) expect(await authorizer.credential()).toBe(`Bearer ${old}`);
+    expect(runs()).toBe(2);
+  });
+
+  test('a run that fails leaves it in use until it ends', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const gone = join(tempFolder(), 'gone');
+      const script = `const fs = require('node:fs');
+        if (fs.existsSync(process.argv[1])) process.exit(1);
+        fs.writeFileSync(process.argv[1], '');
+        console.log(process.argv[2]);`;
+      const { authorizer, lines } = command(script, gone, jwt('a', 600));
+      const first = await authorizer.credential();
+      vi.setSystemTime(Date.now() + 550_000);
+      expect(authorizer.credential()).toBe(first);
+      await vi.waitFor(() =>
+        expect(lines).toContainEqual(expect.objectContaining({ event: 'token not renewed' })),
+      );
+      expect(authorizer.credential()).toBe(first);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});

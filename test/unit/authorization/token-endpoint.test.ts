@@ -1,4 +1,6 @@
+import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { Dpop, generateDpopKey } from '../../../src/authorization/dpop.ts';
 import { OAuthError, postForm, requestToken } from '../../../src/authorization/token-endpoint.ts';
 import type { ClientIdentity } from '../../../src/credentials/record.ts';
 import { noAnswer, ScriptedOAuthHttp } from '../helpers/scripted-oauth-http.ts';
@@ -71,6 +73,7 @@ describe('a token response (RFC 6749 section 5.1) [34, T32]', () => {
   test('with everything', async () => {
     expect(await tokens({ expires_in: 3600, refresh_token: 'next', scope: ' a b ' })).toEqual({
       accessToken: 'access',
+      tokenType: 'Bearer',
       expiresIn: 3600,
       refreshToken: 'next',
       scope: 'a b',
@@ -80,6 +83,7 @@ describe('a token response (RFC 6749 section 5.1) [34, T32]', () => {
   test('with the least, M10', async () => {
     expect(await tokens({})).toEqual({
       accessToken: 'access',
+      tokenType: 'Bearer',
       expiresIn: undefined,
       refreshToken: undefined,
       scope: undefined,
@@ -214,5 +218,83 @@ describe('a refusal (RFC 6749 section 5.2) [15]', () => {
 
   test('no answer is no refusal', async () => {
     expect(await failureOf(ask(noAnswer(true)).tokens)).not.toBeInstanceOf(OAuthError);
+  });
+});
+
+describe('the ID token (OpenID Connect Core section 3.1.3.3)', () => {
+  test.each([
+    ['a JWT', 'eyJhbGciOiJub25lIn0.e30.c2ln', true],
+    ['none', undefined, false],
+    ['an opaque text', 'opaque', false],
+    ['a number', 7, false],
+  ])('%s', async (_what, id_token, isTaken) => {
+    expect((await ask({ json: { ...good, id_token } }).tokens).idToken).toBe(isTaken ? id_token : undefined);
+  });
+});
+
+describe('a request for bound tokens (RFC 9449 section 5) [X-19, X-22, X-27]', () => {
+  const dpop = new Dpop(generateDpopKey());
+  const bound = { ...good, token_type: 'DPoP' };
+  const nonce = { status: 400, json: { error: 'use_dpop_nonce' }, headers: { 'dpop-nonce': 'n1' } };
+  const claimsAt = (http: ScriptedOAuthHttp, at: number) =>
+    decodeJwt(http.requests[at]?.headers?.DPoP as string);
+
+  function askBound(isRequired: boolean, ...answers: Parameters<ScriptedOAuthHttp['on']>[1][]) {
+    const http = new ScriptedOAuthHttp().on(ENDPOINT, ...answers);
+    const as = { ...client, binding: { dpop: new Dpop(dpop.key), isRequired } };
+    const form = { grant_type: 'authorization_code', code: 'c' };
+    return { http, tokens: requestToken(http.http, ENDPOINT, as, form, 1000) };
+  }
+
+  test('has a proof, and takes the type as it comes', async () => {
+    const { http, tokens } = askBound(false, { json: bound });
+    expect(await tokens).toMatchObject({ tokenType: 'DPoP', accessToken: 'access' });
+    expect(claimsAt(http, 0)).toMatchObject({ htm: 'POST', htu: ENDPOINT });
+    expect(claimsAt(http, 0)).not.toHaveProperty('ath');
+  });
+
+  test.each(['dpop', 'DPOP'])('token_type %s is one', async (token_type) => {
+    expect((await askBound(true, { json: { ...good, token_type } }).tokens).tokenType).toBe('DPoP');
+  });
+
+  test('is made again with the nonce that is asked for, once', async () => {
+    const { http, tokens } = askBound(true, nonce, { json: bound });
+    expect((await tokens).tokenType).toBe('DPoP');
+    expect([claimsAt(http, 0).nonce, claimsAt(http, 1).nonce]).toEqual([undefined, 'n1']);
+    expect(claimsAt(http, 0).jti).not.toBe(claimsAt(http, 1).jti);
+    const again = askBound(true, nonce, { ...nonce, headers: { 'dpop-nonce': 'n2' } });
+    expect(await failureOf(again.tokens)).toMatchObject({ code: 'use_dpop_nonce' });
+    expect(again.http.requests).toHaveLength(2);
+  });
+
+  test('an assertion of the client is made anew with it', async () => {
+    let made = 0;
+    const http = new ScriptedOAuthHttp().on(ENDPOINT, nonce, { json: bound });
+    const as = {
+      ...client,
+      authMethod: 'private_key_jwt' as const,
+      assert: async () => `assertion-${++made}`,
+      binding: { dpop: new Dpop(dpop.key), isRequired: true },
+    };
+    await requestToken(http.http, ENDPOINT, as, { grant_type: 'client_credentials' }, 1000);
+    expect(http.requests.map(({ form }) => form.client_assertion)).toEqual(['assertion-1', 'assertion-2']);
+  });
+
+  test.each(['Bearer', undefined])(
+    'token_type %s: used as it is, or refused where it has to be bound',
+    async (type) => {
+      const json = { ...good, token_type: type };
+      expect((await askBound(false, { json }).tokens).tokenType).toBe('Bearer');
+      const { message } = await failureOf(askBound(true, { json }).tokens);
+      expect(message).toMatch(/not bound to a key.*--dpop off/);
+      expect(message).not.toContain('access');
+    },
+  );
+
+  test.each(['mac', 'N_A', 7, null, ''])('token_type %j is refused in any case', async (token_type) => {
+    for (const isRequired of [true, false])
+      expect(
+        (await failureOf(askBound(isRequired, { json: { ...good, token_type } }).tokens)).message,
+      ).toContain('its type is unknown');
   });
 });

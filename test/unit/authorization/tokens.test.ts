@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { RefreshGrant } from '../../../src/authorization/refresh-grant.ts';
 import { OAuthError } from '../../../src/authorization/token-endpoint.ts';
 import { type Refreshed, TokenRefresher } from '../../../src/authorization/tokens.ts';
 import { connectionId } from '../../../src/credentials/ids.ts';
@@ -69,7 +70,12 @@ async function start(answers: Answer[], more: Partial<ConnectionRecord> = {}, se
   const http = new ScriptedOAuthHttp().on(TOKEN, ...answers);
   const { log, lines } = recordingLogger();
   const refresherOf = (of: typeof store) =>
-    new TokenRefresher(of, http.http, connectionId(SERVER, 'default'), secret, log);
+    new TokenRefresher(
+      of,
+      new RefreshGrant(http.http, { clientSecret: secret, clientKey: undefined }, log),
+      connectionId(SERVER, 'default'),
+      log,
+    );
   return {
     store,
     known,

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { buildSettings } from '../../../src/cli/build-settings.ts';
 import { parseBridgeArguments } from '../../../src/cli/fast-arguments.ts';
+import { optionHelp } from '../../../src/cli/option-help.ts';
 import { environmentName, options } from '../../../src/cli/options.ts';
 import { runCommand } from '../../../src/cli/program.ts';
 import type { Settings } from '../../../src/settings.ts';
 import { version } from '../../../src/version.ts';
+import { neededWords } from '../helpers/option-needs.ts';
 
 /** With what settings commander starts the bridge, and what it prints. */
 const started: Settings[] = [];
@@ -71,6 +73,12 @@ const sample: Record<string, string> = {
   'callback-path': '/oauth/callback',
   'sign-in-timeout': '5',
   'initialize-wait': '5',
+  'client-key-alg': 'ES256',
+  'client-assertion-audience': 'urn:as',
+  dpop: 'on',
+  'token-endpoint': 'https://as.example.com/token',
+  'idp-issuer': 'https://idp.example.com',
+  'idp-token-endpoint': 'https://idp.example.com/token',
 };
 
 describe('the short way and commander read the same settings', () => {
@@ -78,9 +86,12 @@ describe('the short way and commander read the same settings', () => {
   const plain = options.filter(({ name }) => !['header-file', 'ca-file'].includes(name));
   const forms = plain.flatMap(({ name, value, repeatable }) => {
     const given = sample[name] ?? 'x_*';
-    if (value === undefined) return [[`--${name}`], [`--${name}`, `--${name}`]];
-    // A secret is nothing without the client that it is of.
-    const more = name === 'client-secret' ? ['--client-id', 'x'] : [];
+    const more = neededWords(name);
+    if (value === undefined)
+      return [
+        [`--${name}`, ...more],
+        [`--${name}`, `--${name}`, ...more],
+      ];
     const once = [
       [`--${name}`, given, ...more],
       [`--${name}=${given}`, ...more],
@@ -186,7 +197,8 @@ describe('a usage error is one line, and nothing is started', () => {
 describe('the help', () => {
   test.each([[['--help']], [['-h']], [['help']]])('%j is on stdout and names every option', async (argv) => {
     expect(await runCommand(argv)).toBe(0);
-    for (const { name, help } of options) {
+    expect(Object.keys(optionHelp)).toEqual(options.map(({ name }) => name));
+    for (const [name, help] of Object.entries(optionHelp)) {
       expect(stdout).toContain(`--${name}`);
       expect(stdout.replace(/\s+/g, ' ')).toContain(help);
     }

@@ -5,6 +5,7 @@ import { buildSettings } from '../../../src/cli/build-settings.ts';
 import { environmentName, type OptionValues, options } from '../../../src/cli/options.ts';
 import type { Settings } from '../../../src/settings.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { needed } from '../helpers/option-needs.ts';
 
 const URL_TEXT = 'https://mcp.example.com/mcp';
 const build = (given: OptionValues = {}, env: NodeJS.ProcessEnv = {}): Settings =>
@@ -62,6 +63,13 @@ test('without options: the defaults', () => {
       initializeWait: 3_000,
       browser: true,
       deviceCode: false,
+      grant: 'user',
+      clientKey: undefined,
+      tokenEndpoint: undefined,
+      workloadToken: undefined,
+      identityProvider: undefined,
+      useIdToken: false,
+      dpop: 'auto',
     },
     store: { choice: 'auto', secret: undefined },
     tools: { allow: [], ignore: [] },
@@ -111,6 +119,49 @@ const good: Record<string, { value: string | boolean; read: (settings: Settings)
     'initialize-wait': { value: '0', read: (s) => s.signIn.initializeWait, is: 0 },
     'no-browser': { value: true, read: (s) => s.signIn.browser, is: false },
     'device-code': { value: true, read: (s) => s.signIn.deviceCode, is: true },
+    'client-key': { value: '/keys/me.pem', read: (s) => s.signIn.clientKey?.file, is: '/keys/me.pem' },
+    'client-key-alg': { value: 'PS256', read: (s) => s.signIn.clientKey?.algorithm, is: 'PS256' },
+    'client-key-id': { value: 'k1', read: (s) => s.signIn.clientKey?.id, is: 'k1' },
+    'client-assertion-audience': {
+      value: 'token-endpoint',
+      read: (s) => s.signIn.clientKey?.audience,
+      is: 'token-endpoint',
+    },
+    'use-id-token': { value: true, read: (s) => s.signIn.useIdToken, is: true },
+    dpop: { value: 'on', read: (s) => s.signIn.dpop, is: 'on' },
+    'client-credentials': { value: true, read: (s) => s.signIn.grant, is: 'client-credentials' },
+    'token-endpoint': {
+      value: 'https://as.test/token',
+      read: (s) => s.signIn.tokenEndpoint,
+      is: 'https://as.test/token',
+    },
+    'workload-token-file': {
+      value: '/run/jwt',
+      read: (s) => [s.signIn.grant, s.signIn.workloadToken],
+      is: ['workload', { file: '/run/jwt' }],
+    },
+    'workload-token-command': {
+      value: "spire 'fetch jwt'",
+      read: (s) => [s.signIn.grant, s.signIn.workloadToken],
+      is: ['workload', { command: ['spire', 'fetch jwt'] }],
+    },
+    'idp-issuer': {
+      value: 'https://idp.test',
+      read: (s) => [s.signIn.grant, s.signIn.identityProvider?.issuer],
+      is: ['enterprise', 'https://idp.test'],
+    },
+    'idp-client-id': { value: 'us', read: (s) => s.signIn.identityProvider?.clientId, is: 'us' },
+    'idp-client-secret': { value: 's', read: (s) => s.signIn.identityProvider?.clientSecret, is: 's' },
+    'idp-token-endpoint': {
+      value: 'https://idp.test/token',
+      read: (s) => s.signIn.identityProvider?.tokenEndpoint,
+      is: 'https://idp.test/token',
+    },
+    'id-token-file': {
+      value: '/run/id',
+      read: (s) => s.signIn.identityProvider?.idTokenFile,
+      is: '/run/id',
+    },
     store: { value: 'keychain', read: (s) => s.store.choice, is: 'keychain' },
     'allow-tool': { value: 'read_*', read: (s) => s.tools.allow, is: ['read_*'] },
     'ignore-tool': { value: 'x', read: (s) => s.tools.ignore, is: ['x'] },
@@ -132,8 +183,7 @@ describe.each(options.map(({ name, repeatable }) => ({ name, repeatable })))(
       expect(entry).toBeDefined();
     });
 
-    // A secret is nothing without the client that it is of.
-    const others: Record<string, string> = name === 'client-secret' ? { 'client-id': 'me' } : {};
+    const others = needed[name] ?? {};
 
     test('sets what it says', () => {
       const given = value();

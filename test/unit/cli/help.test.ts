@@ -71,7 +71,8 @@ describe('the examples are true', () => {
         ran.push(command.name());
         const urls = given.filter((one): one is string => typeof one === 'string' && one.includes('://'));
         // What stands there has to be what the checks let pass.
-        for (const url of urls) buildSettings(url, valuesOf(words), { API_KEY: 'key' });
+        for (const url of urls)
+          buildSettings(url, valuesOf(words), { API_KEY: 'key', REPORT_SECRET: 'secret' });
       });
     await program.parseAsync(words, { from: 'user' });
     expect(ran).toHaveLength(1);

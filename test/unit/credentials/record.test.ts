@@ -29,8 +29,11 @@ const connection: ConnectionRecord = {
   revocationEndpoint: 'https://as.example/revoke',
   accessToken: 'a',
   tokenType: 'Bearer',
+  idToken: 'i',
   expiresAt: 1,
   refreshToken: 'r',
+  grant: 'enterprise',
+  identityProvider: 'https://idp.example',
   scope: 'one two',
   requestedScope: 'one',
   signedInAt: 2,
@@ -55,8 +58,11 @@ describe.each([
     parse: parseConnectionRecord as (value: unknown) => unknown,
     optional: [
       'revocationEndpoint',
+      'idToken',
       'expiresAt',
       'refreshToken',
+      'grant',
+      'identityProvider',
       'scope',
       'requestedScope',
       'refreshPending',
@@ -79,6 +85,7 @@ describe.each([
       expect(parse({ ...whole, [member]: wrong })).toBeUndefined();
     }
     if (member !== 'resource') expect(parse({ ...whole, [member]: null })).toBeUndefined();
+    if (member === 'identityProvider') expect(parse({ ...whole, [member]: 'no URL' })).toBeUndefined();
     const { [member as keyof typeof whole]: _, ...rest } = whole;
     expect(parse(rest) !== undefined).toBe(optional.includes(member));
   });
@@ -88,7 +95,7 @@ describe.each([
     { id: undefined },
     { secret: 1 },
     { secretExpiresAt: 'soon' },
-    { authMethod: 'private_key_jwt' },
+    { authMethod: 'tls_client_auth' },
     { authMethod: undefined },
     { source: 'found' },
   ])('with a client of %j is none', (change) => {
@@ -116,6 +123,8 @@ describe('ids', () => {
       { resource: '' },
       { issuer: 'https://as.example/' },
       { client: { ...connection.client, id: 'd' } },
+      { grant: 'workload' },
+      { grant: undefined },
     ];
     const ids = changes.map((change) => connectionFileId({ ...connection, ...change }));
     for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}-[0-9a-f]{32}$/);

@@ -43,6 +43,13 @@ export function signInSettings(more: Partial<SignInSettings> = {}): SignInSettin
     initializeWait: 3000,
     browser: true,
     deviceCode: false,
+    grant: 'user',
+    clientKey: undefined,
+    tokenEndpoint: undefined,
+    workloadToken: undefined,
+    identityProvider: undefined,
+    useIdToken: false,
+    dpop: 'auto',
     ...more,
   };
 }
@@ -90,6 +97,8 @@ export function serverMetadata(more: Partial<AuthorizationServerMetadata> = {}):
     isAssumed: false,
     codeChallengeMethods: ['S256'],
     tokenEndpointAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    tokenEndpointAuthAlgorithms: undefined,
+    grantTypes: undefined,
     sendsIssuer: true,
     ...more,
   };

@@ -266,3 +266,55 @@ describe('abort', () => {
     await vi.waitFor(() => expect(closed).toHaveBeenCalled());
   });
 });
+
+describe('a signer', () => {
+  const signerOf = (repeat: (status: number) => boolean = () => false) => {
+    const signed: string[] = [];
+    const headers = (method: string, url: string) => {
+      signed.push(`${method} ${url}`);
+      return { Signature: String(signed.length) };
+    };
+    return { signed, signer: { headers, repeats: (status: number) => repeat(status) } };
+  };
+
+  test('signs each request on the wire by itself, without query: a redirect, too [X-21]', async () => {
+    const remote = await startFakeRemote();
+    remote.once('POST', (exchange) => exchange.redirect(307, '/other?a=1'));
+    remote.once('POST', (exchange) => exchange.json(200, 'ok'));
+    const client = await clientFor(`${remote.url}?key=s3cret`);
+    const { signed, signer } = signerOf();
+    await answerTo(client.exchange('POST', '/mcp?key=s3cret', { 'X-Own': 'x' }, '{}', signer));
+    expect(signed).toEqual([`POST ${remote.origin}/mcp`, `POST ${remote.origin}/other`]);
+    expect(remote.requests.map(({ headers }) => [headers.signature, headers['x-own']])).toEqual([
+      ['1', 'x'],
+      ['2', 'x'],
+    ]);
+  });
+
+  test('may have the same request sent again, signed anew', async () => {
+    const remote = await startFakeRemote();
+    remote.once('POST', (exchange) => exchange.json(401, 'no'));
+    remote.once('POST', (exchange) => exchange.json(200, 'ok'));
+    const client = await clientFor(remote.url);
+    const { signer } = signerOf((status) => status === 401);
+    const exchange = client.exchange('POST', '/mcp', {}, '{"a":1}', signer);
+    expect(await answerTo(exchange)).toEqual({ status: 200, body: 'ok' });
+    expect(remote.requests.map(({ body, headers }) => [body, headers.signature])).toEqual([
+      ['{"a":1}', '1'],
+      ['{"a":1}', '2'],
+    ]);
+    expect(exchange.sent).toBe(true);
+  });
+
+  test('whose second request is broken off leaves nothing open', async () => {
+    const remote = await startFakeRemote();
+    remote.once('POST', (exchange) => exchange.json(401, 'no'));
+    const client = await clientFor(remote.url);
+    remote.once('POST', () => {});
+    const { signer } = signerOf((status) => status === 401);
+    const exchange = client.exchange('POST', '/mcp', {}, '{}', signer);
+    await remote.next('POST', 2);
+    exchange.abort(new DrawbridgeError('timeout', 'enough'));
+    expect(await reasonOf(exchange)).toMatchObject({ reason: 'timeout' });
+  });
+});

@@ -7,6 +7,8 @@ import {
   checkResource,
 } from '../../../../src/cli/doctor/check-sign-in.ts';
 import type { Examination } from '../../../../src/cli/doctor/examination.ts';
+import type { SignInSettings } from '../../../../src/settings.ts';
+import { signInSettings } from '../../helpers/oauth-parts.ts';
 
 const issuers: Record<string, string> = {
   'Entra ID': 'https://login.microsoftonline.com/contoso/v2.0',
@@ -20,7 +22,7 @@ const issuers: Record<string, string> = {
 };
 
 /** What is known when the metadata of this issuer were read; it lists a registration endpoint, and no S256. */
-function examinationOf(issuer: string, scope?: string): Examination {
+function examinationOf(issuer: string, scope?: string, more: Partial<SignInSettings> = {}): Examination {
   const url = new URL('https://mcp.example.com/mcp');
   const json = {
     issuer,
@@ -29,7 +31,7 @@ function examinationOf(issuer: string, scope?: string): Examination {
     registration_endpoint: `${issuer}/register`,
   };
   const authorizationServer = parseAuthorizationServer(json, url);
-  const signIn = { allowMissingPkce: false };
+  const signIn = signInSettings(more);
   return { authorizationServer, settings: { url, signIn }, stored: [], scope } as unknown as Examination;
 }
 
@@ -49,5 +51,27 @@ describe.each(providers)('at $name, doctor', ({ name, noRegistration, pkceUnlist
     expect(pkce.text.includes(`${name} does it all the same`)).toBe(pkceUnlisted === true);
     const { text } = checkResource(examinationOf(issuer, 'api://server/read'));
     expect(text).toContain(resource === undefined ? 'https://mcp.example.com/mcp' : `${name} refuses it`);
+  });
+});
+
+describe('for a machine, doctor', () => {
+  const of = (more: Partial<SignInSettings>) => examinationOf('https://as.example', undefined, more);
+
+  test('wants no PKCE', () => {
+    expect(checkPkceSupport(of({ grant: 'client-credentials', clientId: 'c' })).status).toBe('ok');
+  });
+
+  test.each<[string, Partial<SignInSettings>, string]>([
+    ['ok', { grant: 'client-credentials', clientId: 'c', clientSecret: 's' }, 'and its secret'],
+    ['ok', { grant: 'workload' }, 'no client is needed'],
+    [
+      'fail',
+      { grant: 'enterprise', clientMetadataUrl: 'https://c.example/c' },
+      'no client by a metadata document',
+    ],
+  ])('says %s to the client of %j', (status, more, text) => {
+    const found = checkRegistration(of(more));
+    expect(found.status).toBe(status);
+    expect(found.text).toContain(text);
   });
 });

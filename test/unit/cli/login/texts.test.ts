@@ -99,6 +99,7 @@ describe('what was granted', () => {
       server: `${SERVER}?…`,
       profile: 'default',
       kind: 'oauth',
+      grant: null,
       issuer: 'https://as.example',
       account: null,
       scopes: ['a', 'b'],
