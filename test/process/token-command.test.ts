@@ -69,7 +69,8 @@ describe('--token-command', () => {
     remote.on('tools/list', (exchange) => {
       const body = (exchange.request.headers.authorization ?? '').split('.')[1] ?? '';
       const { exp } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { exp: number };
-      if (exp * 1000 < Date.now()) ended.push(exp);
+      // What was sent in time may arrive a little after it.
+      if (exp * 1000 + 1_000 < Date.now()) ended.push(exp);
       exchange.result({ tools: [] });
     });
     const command = `'${process.execPath}' '${script}'`;
