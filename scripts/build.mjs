@@ -65,13 +65,18 @@ const { output } = await bundle.write({
       // What a signed-in start needs besides, in two files: commands about what is stored need the first alone.
       {
         name: 'store',
-        test: /\/src\/(credentials\/(?!(ids|presence|import-mcp-remote|mcp-remote-layouts|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(stored-credentials|sign-in\/(attempts|command|task))\.ts|(bridge\/stored-server-memory|cli\/stored\/(kept-store|times))\.ts)/,
+        test: /\/src\/(credentials\/(?!(ids|presence|import-mcp-remote|mcp-remote-(layouts|hash)|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(stored-credentials|sign-in\/(attempts|command|task))\.ts|(bridge\/stored-server-memory|cli\/stored\/(kept-store|times))\.ts)/,
       },
       {
         name: 'oauth',
         test: /\/src\/(authorization\/(oauth-authorizer|credential-in-use|personal-token|challenge|scopes|step-ups|token-age|sign-in\/pending-sign-in)\.ts|platform\/child-environment\.ts)/,
       },
       { name: 'status', test: /\/src\/cli\/stored\/status[a-z-]*\.ts/ },
+      // What the options of mcp-remote are here.
+      {
+        name: 'mcp-remote',
+        test: /\/src\/(cli\/mcp-remote\/(?!detect)[a-z-]+|credentials\/mcp-remote-hash)\.ts/,
+      },
       // What `logout` needs besides, before there is something to revoke.
       {
         name: 'logout',

@@ -7,6 +7,10 @@ export interface Settings {
   transport: TransportChoice;
   /** Which era of the protocol the remote is spoken to in; `auto` finds it out. */
   era: EraChoice;
+  /** With `auto`: HTTP+SSE is tried first. */
+  sseFirst?: boolean;
+  /** How often the server is pinged; undefined: never. */
+  pingInterval?: number | undefined;
   network: NetworkSettings;
   /** The user's own headers, sent on every request to the MCP server's origin and nowhere else. */
   headers: Readonly<Record<string, string>>;
@@ -31,7 +35,7 @@ export interface NetworkSettings {
   /** How long a connection may take, TLS and proxy included. */
   connectTimeout: number;
   /** How long a request may go without a sign of life; undefined: the defaults of bridge/limits.ts. */
-  requestTimeout: number | undefined;
+  requestTimeout: RequestTimeout | undefined;
   /** How long an idle connection is kept for the next request. */
   keepAlive: number;
   /** PEM certificates trusted in addition to the default ones. */
@@ -41,6 +45,9 @@ export interface NetworkSettings {
   /** The environment that names the proxies: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. */
   env: NodeJS.ProcessEnv;
 }
+
+/** One limit for everything, or one until an answer begins and one between two pieces of it. */
+export type RequestTimeout = number | { answer?: number | undefined; stream?: number | undefined };
 
 /** Globs over tool names: a tool passes where it matches one of `allow` (or `allow` is empty) and none of `ignore`. */
 export interface ToolFilterSettings {
@@ -58,6 +65,10 @@ export interface SignInSettings {
   /** A client that was registered beforehand. */
   clientId: string | undefined;
   clientSecret: string | undefined;
+  /** How it, or a client that is registered, proves itself; undefined: as the authorization server offers. */
+  clientAuthMethod?: ClientAuthMethodChoice | undefined;
+  /** Members of the registration that take the place of ours (RFC 7591 section 2). */
+  registrationMetadata?: Readonly<Record<string, unknown>> | undefined;
   /** The URL of a client ID metadata document that the user hosts. */
   clientMetadataUrl: string | undefined;
   /** The authorization server to use, whatever the metadata lists. */
@@ -74,7 +85,12 @@ export interface SignInSettings {
   browser: boolean;
   /** `login` signs in with a code that is entered on another device (RFC 8628); a bridge then only says so. */
   deviceCode: boolean;
+  /** Where the browser is sent after a sign-in that has succeeded, in place of our own page. */
+  successUrl?: string | undefined;
 }
+
+export const clientAuthMethodChoices = ['none', 'client_secret_basic', 'client_secret_post'] as const;
+type ClientAuthMethodChoice = (typeof clientAuthMethodChoices)[number];
 
 /** The loopback redirect (RFC 8252 section 7.3). */
 export interface CallbackSettings {

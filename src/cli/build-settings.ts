@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DrawbridgeError } from '../errors.ts';
 import { type LogFormat, type LogLevel, logLevels } from '../logger.ts';
 import { parseServerUrl } from '../platform/url-policy.ts';
-import { eraChoices, type Settings, transportChoices } from '../settings.ts';
+import { eraChoices, type RequestTimeout, type Settings, transportChoices } from '../settings.ts';
 import { splitCommand } from './command-words.ts';
 import { OptionReader } from './option-reader.ts';
 import type { OptionValues } from './options.ts';
@@ -23,14 +23,15 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
       'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anybody read the connection; remove it, and name a private CA with --ca-file.',
     );
   }
-  const requestTimeout = read.seconds('request-timeout', 1, 86_400);
   return {
     url: parseServerUrl(url, { allowHttp: read.flag('allow-http') }),
     transport: read.choice('transport', transportChoices, 'auto'),
     era: read.choice('era', eraChoices, 'auto'),
+    ...(read.flag('sse-first') && { sseFirst: true }),
+    pingInterval: read.seconds('ping-interval', 0.1, LONGEST),
     network: {
       connectTimeout: read.seconds('connect-timeout', 1, 600) ?? 10_000,
-      requestTimeout,
+      requestTimeout: readRequestTimeout(read),
       keepAlive: read.seconds('keep-alive', 0, 3_600) ?? 55_000,
       ca: readCertificates(read.text('ca-file')),
       ipv4Only: read.flag('ipv4'),
@@ -49,6 +50,19 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
       file: read.text('log-file'),
     },
   };
+}
+
+/** Not without end: a request that nothing limits would be kept for as long as the bridge runs. */
+const LONGEST = 86_400;
+
+function readRequestTimeout(read: OptionReader): RequestTimeout | undefined {
+  const limit = read.seconds('request-timeout', 1, LONGEST);
+  const [answer, stream] = (['headers-timeout', 'body-timeout'] as const).map((name) => {
+    const given = read.seconds(name, 0, LONGEST);
+    if (given !== undefined && limit !== undefined) read.fail(name, 'contradicts --request-timeout');
+    return given === 0 ? LONGEST * 1000 : given;
+  });
+  return answer === undefined && stream === undefined ? limit : { answer, stream };
 }
 
 function readTokenCommand(text: string | undefined): string[] | undefined {

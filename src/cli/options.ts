@@ -7,7 +7,11 @@ export interface OptionDefinition {
   repeatable?: true;
   group: string;
   help: string;
+  /** Taken over from mcp-remote, for those who come from there: `help mcp-remote` and docs/migration.md have it. */
+  hidden?: true;
 }
+
+const MIGRATION = 'From mcp-remote';
 
 export const options: readonly OptionDefinition[] = [
   {
@@ -191,6 +195,54 @@ export const options: readonly OptionDefinition[] = [
   },
   { name: 'log-file', value: 'path', group: 'Logging', help: 'Log to this file as well' },
   { name: 'log-format', value: 'text|json', group: 'Logging', help: 'Form of a log line (default: text)' },
+  {
+    name: 'auth-success-url',
+    value: 'url',
+    group: MIGRATION,
+    help: 'Send the browser here after the sign-in, in place of our own page',
+    hidden: true,
+  },
+  {
+    name: 'client-auth-method',
+    value: 'none|client_secret_basic|client_secret_post',
+    group: MIGRATION,
+    help: 'How the client proves itself at the token endpoint (default: as the authorization server offers)',
+    hidden: true,
+  },
+  {
+    name: 'registration-metadata',
+    value: 'json',
+    group: MIGRATION,
+    help: 'Register these members of the client in place of our own',
+    hidden: true,
+  },
+  {
+    name: 'ping-interval',
+    value: 's',
+    group: MIGRATION,
+    help: 'Ping the server so often, so that nobody on the way takes the connection for dead',
+    hidden: true,
+  },
+  {
+    name: 'headers-timeout',
+    value: 's',
+    group: MIGRATION,
+    help: 'Limit for the beginning of an answer (0: none)',
+    hidden: true,
+  },
+  {
+    name: 'body-timeout',
+    value: 's',
+    group: MIGRATION,
+    help: 'Limit between two pieces of an answer (0: none)',
+    hidden: true,
+  },
+  {
+    name: 'sse-first',
+    group: MIGRATION,
+    help: 'Try HTTP+SSE before Streamable HTTP',
+    hidden: true,
+  },
 ];
 
 /** What was given for each option, by long name: true for a switch, a list for a repeatable one. */

@@ -7,7 +7,13 @@ import type { OAuthHttp } from '../../platform/oauth-http.ts';
 import type { CallbackHost, SignInSettings } from '../../settings.ts';
 import type { CallbackServer } from '../browser/callback-server.ts';
 import type { AuthorizationServerMetadata } from '../metadata.ts';
-import { chooseAuthMethod, isAlive, RegistrationRefused, register } from '../registration.ts';
+import {
+  chooseAuthMethod,
+  isAlive,
+  RegistrationRefused,
+  type RegistrationTerms,
+  register,
+} from '../registration.ts';
 import { covers, unite } from '../scopes.ts';
 import { put } from '../stored-credentials.ts';
 import type { SignInTask } from './task.ts';
@@ -64,14 +70,17 @@ export async function chooseClient(
 
 /** The client that the user has named, registered beforehand or by a metadata document; undefined where there is none. */
 export function givenClient(
-  { clientId, clientSecret: secret, clientMetadataUrl }: SignInSettings,
+  { clientId, clientSecret: secret, clientAuthMethod, clientMetadataUrl }: SignInSettings,
   server: AuthorizationServerMetadata,
 ): ClientIdentity | undefined {
   if (clientId !== undefined)
     return {
       id: clientId,
       source: 'configured',
-      authMethod: secret === undefined ? 'none' : chooseAuthMethod(server.tokenEndpointAuthMethods, true),
+      authMethod:
+        secret === undefined
+          ? 'none'
+          : (clientAuthMethod ?? chooseAuthMethod(server.tokenEndpointAuthMethods, true)),
       ...(secret !== undefined && { secret }),
     };
   return clientMetadataUrl !== undefined && server.takesMetadataDocuments
@@ -92,15 +101,16 @@ async function registeredClient(
     host ?? null,
     port === undefined ? null : String(port),
     path,
+    ...termsId(task.signIn),
   );
   const stored = store.read<unknown>('client', id);
   const kept = stored && parseRegistrationRecord(stored.value);
   const isUsable =
     kept && !renews && isAlive(kept) && (kept.scope === undefined || covers(kept.scope, scope));
   if (isUsable) {
-    const redirect = new URL(kept.redirectUri);
-    const keptHost = redirect.hostname === 'localhost' ? 'localhost' : '127.0.0.1';
-    const callback = await listen(keptHost, Number(redirect.port)).catch(() => undefined);
+    const { hostname, port: keptPort } = new URL(kept.redirectUri);
+    const keptHost = hostname === 'localhost' ? 'localhost' : '127.0.0.1';
+    const callback = await listen(keptHost, Number(keptPort)).catch(() => undefined);
     if (callback?.redirectUri === kept.redirectUri) return { client: kept.client, callback, isCached: true };
     await callback?.close();
   }
@@ -114,6 +124,7 @@ async function registeredClient(
       redirectUri,
       scope === undefined ? undefined : wanted,
       new URL(task.server),
+      termsOf(task.signIn),
     );
   try {
     record = await registerFor(callback);
@@ -138,6 +149,17 @@ async function registeredClient(
     throw error;
   }
   return { client: record.client, callback, isCached: false };
+}
+
+/** What the user wants to be registered otherwise than usual. */
+export function termsOf({ registrationMetadata, clientAuthMethod }: SignInSettings): RegistrationTerms {
+  return { metadata: registrationMetadata, authMethod: clientAuthMethod };
+}
+
+/** For the id of a registration: of whom other things are said is another client. */
+export function termsId(signIn: SignInSettings): string[] {
+  const { metadata, authMethod } = termsOf(signIn);
+  return metadata || authMethod ? [JSON.stringify([metadata ?? null, authMethod ?? null])] : [];
 }
 
 async function listenOnFirst(

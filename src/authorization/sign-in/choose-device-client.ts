@@ -3,7 +3,7 @@ import { type ClientIdentity, parseRegistrationRecord } from '../../credentials/
 import { DEVICE_CODE_GRANT, isAlive, register } from '../registration.ts';
 import { covers, unite } from '../scopes.ts';
 import { put } from '../stored-credentials.ts';
-import { type ClientChoice, givenClient } from './choose-client.ts';
+import { type ClientChoice, givenClient, termsId, termsOf } from './choose-client.ts';
 
 /** Registered because many servers take no client without one. Nothing listens there, and no request names it. */
 const UNUSED_REDIRECT = 'http://127.0.0.1/callback';
@@ -20,7 +20,7 @@ export async function chooseDeviceClient(
 ): Promise<{ client: ClientIdentity; isCached: boolean }> {
   const given = givenClient(task.signIn, server);
   if (given && !(renews && given.source === 'metadata-document')) return { client: given, isCached: false };
-  const id = idOf('registration', server.issuer, DEVICE_CODE_GRANT);
+  const id = idOf('registration', server.issuer, DEVICE_CODE_GRANT, ...termsId(task.signIn));
   const stored = store.read<unknown>('client', id);
   const kept = stored && parseRegistrationRecord(stored.value);
   const isUsable =
@@ -28,7 +28,10 @@ export async function chooseDeviceClient(
   if (isUsable) return { client: kept.client, isCached: true };
   const wanted = scope === undefined ? undefined : unite(kept?.scope, scope);
   const mcpServer = new URL(task.server);
-  const record = await register(http, server, UNUSED_REDIRECT, wanted, mcpServer, [DEVICE_CODE_GRANT]);
+  const record = await register(http, server, UNUSED_REDIRECT, wanted, mcpServer, {
+    ...termsOf(task.signIn),
+    grants: [DEVICE_CODE_GRANT],
+  });
   await put(store, 'client', id, record);
   return { client: record.client, isCached: false };
 }

@@ -28,6 +28,14 @@ export function loginCommand({ url, signIn }: Pick<Settings, 'url' | 'signIn'>, 
   if (way !== '--with-token') {
     add('client-id', signIn.clientId);
     add('client-metadata-url', signIn.clientMetadataUrl);
+    // Registered with the client, so another one would be refused.
+    const { host, port, path } = signIn.callback;
+    if (signIn.clientId !== undefined) {
+      add('client-auth-method', signIn.clientAuthMethod);
+      add('callback-port', port === undefined ? undefined : String(port));
+      add('callback-host', host);
+      add('callback-path', path === '/callback' ? undefined : path);
+    }
     add('issuer', signIn.issuer);
     add('scope', signIn.scope);
     add('resource', signIn.resource ?? undefined);

@@ -264,6 +264,9 @@ class SignInFlow {
     try {
       const tokens = await exchangeCode(this.#http, this.#request, response.code);
       this.#finish(await saveSignIn(store, task, this.#request, tokens));
+      const { successUrl } = task.signIn;
+      // Nothing is added to it: the page is the user's, and none of the sign-in's business.
+      if (successUrl !== undefined) return { kind: 'redirect', url: successUrl };
       return { kind: 'page', page: 'signed-in', facts: this.#facts() };
     } catch (error) {
       if (error instanceof OAuthError) return this.#repair(error.code, error.description, error);

@@ -71,6 +71,12 @@ const sample: Record<string, string> = {
   'callback-path': '/oauth/callback',
   'sign-in-timeout': '5',
   'initialize-wait': '5',
+  'auth-success-url': 'https://you.example/done',
+  'client-auth-method': 'client_secret_post',
+  'registration-metadata': '{"client_name":"Me"}',
+  'ping-interval': '5',
+  'headers-timeout': '5',
+  'body-timeout': '0',
 };
 
 describe('the short way and commander read the same settings', () => {
@@ -186,7 +192,11 @@ describe('a usage error is one line, and nothing is started', () => {
 describe('the help', () => {
   test.each([[['--help']], [['-h']], [['help']]])('%j is on stdout and names every option', async (argv) => {
     expect(await runCommand(argv)).toBe(0);
-    for (const { name, help } of options) {
+    for (const { name, help, hidden } of options) {
+      if (hidden) {
+        expect(stdout).not.toContain(`--${name} `);
+        continue;
+      }
       expect(stdout).toContain(`--${name}`);
       expect(stdout.replace(/\s+/g, ' ')).toContain(help);
     }
