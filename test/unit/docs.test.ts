@@ -90,6 +90,19 @@ describe('the options', () => {
   );
 });
 
+test('docs/troubleshooting.md has each reason of an error, and no other', () => {
+  const [, table = ''] = /`reason` \| [^\n]*\n\|[- |]*\n((?:\|.*\n)+)/.exec(
+    readFileSync(join(root, 'docs/troubleshooting.md'), 'utf8'),
+  ) as RegExpExecArray;
+  const listed = table
+    .split('\n')
+    .flatMap((row) => [...(row.split(' | ')[0] ?? '').matchAll(/`([a-z-]+)`/g)]);
+  const source = readFileSync(join(root, 'src/errors.ts'), 'utf8');
+  const reasons = [...source.matchAll(/^ {2}'?([a-z-]+)'?: \{ exitCode/gm)].map(([, reason]) => reason);
+  expect(reasons.length).toBeGreaterThan(20);
+  expect(listed.map(([, reason]) => reason).sort()).toEqual(reasons.sort());
+});
+
 test('a page is read as GitHub reads it', () => {
   const { fences, links, anchors, spans } = parsePage(
     'a.md',
