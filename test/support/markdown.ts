@@ -15,7 +15,7 @@ export interface Page {
   anchors: string[];
 }
 
-export interface Fence {
+interface Fence {
   /** The path of the page and the line, for messages. */
   place: string;
   language: string;

@@ -17,7 +17,7 @@ const jobs = new Map(
 describe('the workflow of a release', () => {
   test('runs for tags of versions, and for nothing else', () => {
     const [, on] = /^on:\n((?: .*\n)+)/m.exec(workflow) ?? [];
-    expect(on).toBe("  push:\n    tags: ['v[0-9]+.[0-9]+.[0-9]+*']\n");
+    expect(on).toBe('  push:\n    tags: ["v[0-9]+.[0-9]+.[0-9]+*"]\n');
   });
 
   test('publishes with provenance, after all tests', () => {
