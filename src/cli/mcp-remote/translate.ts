@@ -18,7 +18,9 @@ const untranslated = /^(help|remove|demo|client-metadata|completion|sign-in-proc
 const foreign = new Map(
   mcpRemoteOptions.filter(({ rewriting }) => rewriting.as !== 'same').map((option) => [option.name, option]),
 );
-const takesValue = new Set(options.filter(({ value }) => value !== undefined).map(({ name }) => name));
+const takesValue = new Set(
+  [...options, ...mcpRemoteOptions].filter(({ value }) => value !== undefined).map(({ name }) => name),
+);
 
 /**
  * Puts the words of mcp-remote into ours, so that nothing else has to know them. What mcp-remote would pass over with a
