@@ -27,6 +27,10 @@ export interface ConnectionRecord {
   issuer: string;
   /** The resource indicator that the grant was made for (RFC 8707); null: without one. */
   resource: string | null;
+  /** The user has chosen that: it keeps the record apart from those for other resources. */
+  isResourceChosen?: true | undefined;
+  /** The parameters of the user's for the authorization request, as sorted JSON; they keep it apart as well. */
+  authorizeParams?: string | undefined;
   client: ClientIdentity;
   tokenEndpoint: string;
   revocationEndpoint?: string | undefined;
@@ -79,6 +83,8 @@ export function parseConnectionRecord(value: unknown): ConnectionRecord | undefi
     (value.resource === null || isText(value.resource)) &&
     isClientIdentity(value.client) &&
     isText(value.tokenEndpoint) &&
+    isOptional(value.isResourceChosen, (chosen) => chosen === true) &&
+    isOptional(value.authorizeParams, isText) &&
     isOptional(value.revocationEndpoint, isText) &&
     isText(value.accessToken) &&
     value.tokenType === 'Bearer' &&
@@ -116,8 +122,13 @@ export function connectionFileId({
   resource,
   issuer,
   client,
-}: Pick<ConnectionRecord, 'server' | 'profile' | 'resource' | 'issuer' | 'client'>): string {
-  return `${connectionId(server, profile)}-${idOf(resource, issuer, client.id).slice(0, 32)}`;
+  authorizeParams,
+}: Pick<
+  ConnectionRecord,
+  'server' | 'profile' | 'resource' | 'issuer' | 'client' | 'authorizeParams'
+>): string {
+  const more = authorizeParams === undefined ? [] : [authorizeParams];
+  return `${connectionId(server, profile)}-${idOf(resource, issuer, client.id, ...more).slice(0, 32)}`;
 }
 
 /**

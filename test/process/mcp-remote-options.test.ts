@@ -95,6 +95,20 @@ describe.skipIf(!isLinux)('the redirect of a configuration of mcp-remote', () =>
     expect(await world.browser.finished()).toMatchObject({ status: 400 });
   });
 
+  test('two tenants of one server, told apart by --resource, sign in each for itself', async () => {
+    const world = await signInWorld({ browser: followingBrowser() });
+    const tenants = ['https://tenant1.example/', 'https://tenant2.example/'];
+    const entry = (resource: string) => world.bridge({ args: ['--resource', resource, '--debug'] });
+    for (const tenant of tenants) await untilConnected(entry(tenant));
+    expect(world.browser.opened.map((url) => paramsOf(url).resource)).toEqual(tenants);
+    expect(world.server.grants()).toBe(2);
+    const used = new Set(world.remote.credentials('tools/list').filter(Boolean));
+    expect(used.size).toBe(2);
+    for (const tenant of tenants) await untilConnected(entry(tenant));
+    expect(world.browser.opened).toHaveLength(2);
+    expect(new Set(world.remote.credentials('tools/list').filter(Boolean))).toEqual(used);
+  }, 90_000);
+
   test('login takes them as a bridge does', async () => {
     const world = await signInWorld({ browser: followingBrowser() });
     const port = await freePort();

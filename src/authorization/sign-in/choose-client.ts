@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { idOf } from '../../credentials/ids.ts';
 import type { ClientIdentity, RegistrationRecord } from '../../credentials/record.ts';
 import { parseRegistrationRecord } from '../../credentials/record.ts';
@@ -16,6 +17,7 @@ import {
 } from '../registration.ts';
 import { covers, unite } from '../scopes.ts';
 import { put } from '../stored-credentials.ts';
+import { documentRedirects, type Redirect } from './document-redirects.ts';
 import type { SignInTask } from './task.ts';
 
 /**
@@ -23,6 +25,9 @@ import type { SignInTask } from './task.ts';
  * redirects whole, though any port of a loopback address should do (RFC 8252 section 7.3).
  */
 export const DOCUMENT_PORTS = [33418, 33419, 33420] as const;
+
+/** The path of our own redirects. */
+const DEFAULT_PATH = '/callback';
 
 /** Who the sign-in is made as, and the loopback that is listened on for it. */
 export interface ChosenClient {
@@ -39,7 +44,7 @@ export interface ClientChoice {
   server: AuthorizationServerMetadata;
   scope: string | undefined;
   /** Listens on the loopback; throws where a port that was given is taken. */
-  listen: (host: CallbackHost, port: number) => Promise<CallbackServer>;
+  listen: (host: CallbackHost, port: number, path?: string) => Promise<CallbackServer>;
 }
 
 /**
@@ -62,8 +67,8 @@ export async function chooseClient(
   if (client?.source === 'configured')
     return { client, callback: bound ?? (await listen(host, port)), isCached: false };
   if (client && !renews) {
-    const ports = port === 0 ? [...DOCUMENT_PORTS, 0] : [port];
-    return { client, callback: bound ?? (await listenOnFirst(listen, host, ports)), isCached: false };
+    const callback = bound ?? (await listenOnFirst(listen, await documentPlaces(choice, client.id)));
+    return { client, callback, isCached: false };
   }
   return registeredClient(choice, renews, bound);
 }
@@ -162,15 +167,26 @@ export function termsId(signIn: SignInSettings): string[] {
   return metadata || authMethod ? [JSON.stringify([metadata ?? null, authMethod ?? null])] : [];
 }
 
+/** Where to listen for a client ID metadata document: as we write such documents, unless it is written otherwise. */
+async function documentPlaces({ task, http }: ClientChoice, url: string): Promise<Redirect[]> {
+  const { host: given, port, path } = task.signIn.callback;
+  const host = given ?? '127.0.0.1';
+  if (port !== undefined) return [{ host, port, path }];
+  const ours = [...DOCUMENT_PORTS, 0].map((one): Redirect => ({ host, port: one, path }));
+  if (given !== undefined || path !== DEFAULT_PATH) return ours;
+  const listed = await documentRedirects(http, url);
+  const isOurs = ours.some((one) => listed.some((other) => isDeepStrictEqual(one, other)));
+  return isOurs || listed.length === 0 ? ours : listed;
+}
+
 async function listenOnFirst(
   listen: ClientChoice['listen'],
-  host: CallbackHost,
-  ports: readonly number[],
+  places: readonly Redirect[],
 ): Promise<CallbackServer> {
   let fault: unknown;
-  for (const port of ports) {
+  for (const { host, port, path } of places) {
     try {
-      return await listen(host, port);
+      return await listen(host, port, path);
     } catch (error) {
       fault = error;
     }

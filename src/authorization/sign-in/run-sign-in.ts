@@ -1,4 +1,4 @@
-import { connectionId } from '../../credentials/ids.ts';
+import { findOwnConnections, signInId } from '../../credentials/apart.ts';
 import { type ConnectionRecord, findConnections } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
@@ -89,7 +89,7 @@ class SignInFlow {
     this.#options = options;
     this.#server = new URL(task.server);
     this.#http = new OAuthHttp(this.#server, { ...task.network, env });
-    this.#attempts = new SignInAttempts(store, connectionId(task.server, task.signIn.profile));
+    this.#attempts = new SignInAttempts(store, signInId(task.server, task.signIn));
     this.#finished = new Promise((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;
@@ -172,11 +172,11 @@ class SignInFlow {
         http: this.#http,
         server: this.#chosen.authorizationServer,
         scope: this.#terms.scope,
-        listen: (host, port) =>
+        listen: (host, port, path = task.signIn.callback.path) =>
           CallbackServer.listen({
             host,
             port,
-            path: task.signIn.callback.path,
+            path,
             onCallback: (parameters) => this.#receive(parameters),
           }),
       },
@@ -320,7 +320,7 @@ class SignInFlow {
   #lookForOthers(): void {
     const { store, task } = this.#options;
     try {
-      const [latest] = findConnections(store, task.server, task.signIn.profile);
+      const [latest] = findOwnConnections(store, task.server, task.signIn);
       if (latest && latest.record.signedInAt > this.#startedAt && !this.#isAnswered)
         this.#finish(latest.record);
     } catch {

@@ -5,7 +5,7 @@ import { canonicalResource } from '../../authorization/resource.ts';
 import { covers, selectScope } from '../../authorization/scopes.ts';
 import { SignInAttempts } from '../../authorization/sign-in/attempts.ts';
 import { checkClient, checkDeviceCode, checkPkce } from '../../authorization/sign-in/choose-server.ts';
-import { connectionId } from '../../credentials/ids.ts';
+import { signInId } from '../../credentials/apart.ts';
 import { asDrawbridgeError, displayText } from '../../errors.ts';
 import type { Examination } from './examination.ts';
 import { type Finding, fail, failedBy, ok, skip, warn } from './step.ts';
@@ -75,7 +75,7 @@ function waysOf(server: AuthorizationServerMetadata): string[] {
 function lastFailure({ store, settings }: Examination): { reason: string; message: string } | undefined {
   const { url, signIn } = settings;
   if (!store) return undefined;
-  return new SignInAttempts(store, connectionId(url.href, signIn.profile)).unreadySince(0);
+  return new SignInAttempts(store, signInId(url.href, signIn)).unreadySince(0);
 }
 
 /** The scopes that a sign-in would ask for (MCP 2025-11-25, Scope Selection Strategy). */
