@@ -1,5 +1,5 @@
 /** What becomes of an option of mcp-remote's; the words are ours, each with its dashes and its value. */
-export type Rewriting =
+type Rewriting =
   /** Ours has the same name and the same meaning. */
   | { as: 'same' }
   /** These words take its place. */
