@@ -164,6 +164,12 @@ async function npm([, command = '', ...words]: string[], surroundings: Surroundi
   } else if (name === 'mcpb') {
     const { code, stderr } = await run([join(root, 'scripts/mcpb.mjs'), ...given], surroundings);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  } else if (name.startsWith('real-')) {
+    // Faults in the words are told before names are looked up.
+    const words = [join(root, 'scripts', `${name}.mjs`), ...given, '--only', 'nothing'];
+    const { code, stderr } = await run(words, surroundings);
+    expect(code, stderr).toBe(2);
+    expect(stderr).toMatch(/^no (client|server) is named nothing;/);
   } else {
     expect(given).toEqual([]);
   }
