@@ -14,6 +14,8 @@ export interface Settings {
   network: NetworkSettings;
   /** The user's own headers, sent on every request to the MCP server's origin and nowhere else. */
   headers: Readonly<Record<string, string>>;
+  /** The same as they were given, with their variables; undefined where there are none. */
+  headerLines?: readonly string[];
   /** The command that prints a bearer token, split into words. */
   tokenCommand: readonly string[] | undefined;
   /** How the user is signed in where the server asks for it. */

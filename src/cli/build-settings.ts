@@ -8,7 +8,7 @@ import { OptionReader } from './option-reader.ts';
 import type { OptionValues } from './options.ts';
 import { readSignInSettings } from './sign-in-settings.ts';
 import { takeStoreSettings } from './store-settings.ts';
-import { readUserHeaders } from './user-headers.ts';
+import { readUserHeaders, userHeaderLines } from './user-headers.ts';
 
 /**
  * Turns the URL and options as given into checked settings; what no option says, its environment variable may.
@@ -23,6 +23,7 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
       'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anybody read the connection; remove it, and name a private CA with --ca-file.',
     );
   }
+  const headerLines = userHeaderLines(read.list('header'), read.text('header-file'));
   return {
     url: parseServerUrl(url, { allowHttp: read.flag('allow-http') }),
     transport: read.choice('transport', transportChoices, 'auto'),
@@ -38,7 +39,8 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
       cookies: !read.flag('disable-cookies'),
       env,
     },
-    headers: readUserHeaders(read.list('header'), read.text('header-file'), env),
+    headers: readUserHeaders(headerLines, undefined, env),
+    ...(headerLines.length > 0 && { headerLines }),
     tokenCommand: readTokenCommand(read.text('token-command')),
     signIn: readSignInSettings(read, env),
     store: takeStoreSettings(read, env),

@@ -18,6 +18,16 @@ export function sortedJson(values: Readonly<Record<string, string>>): string | u
   return names.length > 0 ? JSON.stringify(values, names) : undefined;
 }
 
+/** Headers as mcp-remote reads them, before it puts anything in the place of their variables. */
+export function mcpRemoteHeaders(lines: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const [, name, value] = /^([A-Za-z0-9_-]+):\s*(.*)$/.exec(line) ?? [];
+    if (name !== undefined && value !== undefined) headers[name] = value;
+  }
+  return headers;
+}
+
 /** The callback port that mcp-remote takes where none is given, from 3335 to 49150. */
 export function mcpRemotePort(hash: string): number {
   return 3335 + (Number.parseInt(hash.slice(0, 4), 16) % 45_816);

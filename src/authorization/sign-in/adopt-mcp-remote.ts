@@ -1,6 +1,7 @@
 import { askedFor, findOwnConnections, signInId } from '../../credentials/apart.ts';
 import { connectionId, idOf } from '../../credentials/ids.ts';
 import {
+  connectionOf,
   findMcpRemoteSignIns,
   isSameIssuer,
   type McpRemoteSignIn,
@@ -89,19 +90,13 @@ function importId(server: string, signIn: SignInSettings): string {
   return idOf('import', server, signIn.profile, signInId(server, signIn));
 }
 
-function candidates(
-  { url, signIn, headers, network }: Settings,
-  store: CredentialStore,
-  log: Logger,
-): McpRemoteSignIn[] {
+function candidates(settings: Settings, store: CredentialStore, log: Logger): McpRemoteSignIn[] {
+  const { url, signIn, network } = settings;
   const folder = mcpRemoteFolder(network.env);
   if (signIn.profile !== PROFILE || folder === undefined) return [];
   const ends = [importEndId(url.href, PROFILE), importId(url.href, signIn)];
   if (ends.some((id) => store.read('memory', id))) return [];
-  const { authorizeParams, clientMetadataUrl } = signIn;
-  const resource = signIn.resource ?? undefined;
-  const query = { server: url, resource, headers, authorizeParams, clientMetadataUrl };
-  const found = findMcpRemoteSignIns(folder, query, log);
+  const found = findMcpRemoteSignIns(folder, connectionOf(settings), log);
   for (const { accessToken, refreshToken, client } of found)
     for (const secret of [accessToken, refreshToken, client?.secret]) if (secret) log.protect(secret);
   return found;

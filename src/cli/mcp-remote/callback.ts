@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { mcpRemoteHash, mcpRemotePort, sortedJson } from '../../credentials/mcp-remote-hash.ts';
+import {
+  mcpRemoteHash,
+  mcpRemoteHeaders,
+  mcpRemotePort,
+  sortedJson,
+} from '../../credentials/mcp-remote-hash.ts';
 
 /**
  * The redirect that mcp-remote would have: who has registered a client beforehand, or names a port, has registered that
@@ -36,27 +41,21 @@ function derivedPort(words: readonly string[], url: string): number {
   const hash = mcpRemoteHash(url, [
     words.includes('--no-resource') ? undefined : resource?.trim(),
     sortedJson(Object.fromEntries(params)),
-    sortedJson(headersOf(words)),
+    sortedJson(mcpRemoteHeaders(headerLines(words))),
     clientMetadataUrl?.trim(),
   ]);
   return mcpRemotePort(hash);
 }
 
-/** As they stand there, with their variables: that is what mcp-remote hashes. */
-function headersOf(words: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {};
-  const take = (line: string): void => {
-    const [, name, value] = /^([A-Za-z0-9_-]+):\s*(.*)$/.exec(line) ?? [];
-    if (name !== undefined && value !== undefined) headers[name] = value;
-  };
-  words.forEach((word, at) => {
+/** As they stand there, in their order: the later ones count. */
+function headerLines(words: readonly string[]): string[] {
+  return words.flatMap((word, at) => {
     const [, kind, inline] = /^--(header|header-file)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    if (kind === undefined) return [];
     const value = inline ?? words[at + 1] ?? '';
-    if (kind === 'header') take(value);
-    if (kind === 'header-file')
-      for (const line of linesOf(value).map((text) => text.trim())) if (!line.startsWith('#')) take(line);
+    if (kind === 'header') return [value];
+    return linesOf(value).flatMap((line) => (/^\s*#/.test(line) ? [] : [line.trim()]));
   });
-  return headers;
 }
 
 /** What can't be read is refused by whoever needs the headers. */
