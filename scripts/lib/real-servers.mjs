@@ -41,6 +41,7 @@ const ownSteps = [
 const exampleSteps = [
   tools(),
   call('greet', { name: 'Ada' }, /Hello, Ada/),
+  logs('start-notification-stream', { interval: 20, count: 3 }, /Periodic notification #3/),
   asks('elicitation', 'collect-user-info', { infoType: 'contact' }, /Ada/),
   resource('https://example.com/greetings/default'),
 ];
@@ -68,7 +69,7 @@ export const servers = [
       await copyFile(program('fastmcp'), file);
       return atMcp(await startServer([file]));
     },
-    steps: [...ownSteps, resource('file:///note.txt')],
+    steps: [...ownSteps, logs('echo', { message: 'again' }, /echoing/), resource('file:///note.txt')],
   },
   {
     name: 'sdk-v1',
@@ -194,6 +195,15 @@ function progress(name, args, steps) {
     if (seen.length !== steps || seen.some((value, index) => value !== index + 1))
       throw new Error(`progress came as ${textOf(seen)}`);
     return 'progress';
+  };
+}
+
+function logs(name, args, expected) {
+  return async (face) => {
+    await face.listenTo('debug');
+    await face.call(name, args);
+    await soon('the log message', () => expected.test(textOf(face.seen.logged)));
+    return 'log messages';
   };
 }
 

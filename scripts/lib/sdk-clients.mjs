@@ -32,7 +32,8 @@ function valueFor({ type, format, enum: choices, default: usual }) {
 
 /**
  * Each connects to a command on stdio and gives what an exercise uses: the `client`; `call(name, args, progressToken)`;
- * `follow(uri)` for the updates of a resource; `seen`, what the server has told and asked; the `era`; `close`.
+ * `listenTo(level)`, for log messages; `follow(uri)`, for the updates of a resource; `seen`, what the server has told and
+ * asked; the `era`; `close`.
  */
 export const sdkClients = [
   {
@@ -61,6 +62,7 @@ export const sdkClients = [
         era: 'legacy',
         call: (name, given = {}, progressToken = undefined) =>
           client.callTool({ name, arguments: given, _meta: { progressToken } }, CallToolResultSchema),
+        listenTo: (level) => client.setLoggingLevel(level),
         follow: (uri) => client.subscribeResource({ uri }),
         close: () => client.close(),
       };
@@ -87,12 +89,18 @@ export const sdkClients = [
       client.setNotificationHandler('notifications/message', (n) => seen.logged.push(n.params.data));
       await client.connect(new ModernTransport({ command, args, env, stderr: 'ignore' }));
       const era = client.getProtocolEra() ?? 'modern';
+      let wanted = {};
       return {
         client,
         seen,
         era,
         call: (name, given = {}, progressToken = undefined) =>
-          client.callTool({ name, arguments: given, _meta: { progressToken } }),
+          client.callTool({ name, arguments: given, _meta: { progressToken, ...wanted } }),
+        // The revision 2026-07-28 says it with each request.
+        listenTo: async (level) => {
+          if (era === 'legacy') await client.setLoggingLevel(level);
+          else wanted = { 'io.modelcontextprotocol/logLevel': level };
+        },
         follow: (uri) =>
           era === 'legacy'
             ? client.subscribeResource({ uri })
