@@ -18,6 +18,8 @@ export const usage = `Usage: npm run bench -- [options]
   --keep-ca-certs            leave NODE_EXTRA_CA_CERTS set for the children
   --json <file>              write the figures with all their samples
   --markdown <file>          write the report that is printed
+  --chart <file>             draw the figures that matter most (SVG)
+  --from <file>              measure nothing: draw the chart of what --json has written
   --help
 
 Figures: ${figureNames.join(', ')}`;
@@ -48,6 +50,8 @@ export function readOptions(args) {
         'keep-ca-certs': { type: 'boolean', default: false },
         json: { type: 'string' },
         markdown: { type: 'string' },
+        chart: { type: 'string' },
+        from: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     }));
@@ -56,6 +60,9 @@ export function readOptions(args) {
   }
   if (values.runs !== undefined && !/^[1-9]\d{0,2}$/.test(values.runs)) {
     throw new UsageError(`--runs takes a number from 1 to 999; not '${values.runs}'`);
+  }
+  if (values.from !== undefined && values.chart === undefined) {
+    throw new UsageError('--from needs --chart: it is what the chart is made of');
   }
   return {
     help: values.help,
@@ -67,5 +74,7 @@ export function readOptions(args) {
     names: listOf(values.contestants, NAMES, 'contestants') ?? (values.quick ? SMOKE_NAMES : NAMES),
     json: values.json,
     markdown: values.markdown,
+    chart: values.chart,
+    from: values.from,
   };
 }

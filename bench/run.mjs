@@ -1,6 +1,7 @@
 // `npm run bench`: measures the bridges side by side and prints one table.
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
+import { chart } from './chart.mjs';
 import { findContestants, MCP_REMOTE, SUBJECT } from './contestants.mjs';
 import { figures } from './figures/index.mjs';
 import { measureFigure, PATIENCE } from './measure.mjs';
@@ -40,7 +41,7 @@ function describe({ keepCertificates, quick }, load) {
   ];
 }
 
-function asJson(options, environment, missing, results) {
+function summary(options, environment, missing, results) {
   const metrics = results.flatMap(({ figure, lines }) =>
     lines.map(({ label, key, medians, samples, ratioToFloor, ratioToRemote, verdict, ...limits }) => ({
       figure: figure.name,
@@ -59,14 +60,14 @@ function asJson(options, environment, missing, results) {
       samples,
     })),
   );
-  return JSON.stringify(
-    { quick: options.quick, environment, missing, failures: failures(results), metrics },
-    null,
-    2,
-  );
+  return { quick: options.quick, environment, missing, failures: failures(results), metrics };
 }
 
 async function main(options) {
+  if (options.from) {
+    await writeFile(options.chart, chart(JSON.parse(await readFile(options.from, 'utf8'))));
+    return 0;
+  }
   const load = loadavg()[0].toFixed(2);
   const chosen = figures.filter(({ name, quick }) =>
     options.only ? options.only.includes(name) : quick !== false || !options.quick,
@@ -98,7 +99,9 @@ async function main(options) {
   const report = `${table(results, present)}\n\n${notes.join('\n')}\n`;
   await new Promise((resolve) => process.stdout.write(report, resolve));
   if (options.markdown) await writeFile(options.markdown, report);
-  if (options.json) await writeFile(options.json, `${asJson(options, environment, missing, results)}\n`);
+  const data = summary(options, environment, missing, results);
+  if (options.json) await writeFile(options.json, `${JSON.stringify(data, null, 2)}\n`);
+  if (options.chart) await writeFile(options.chart, chart(data));
   // A limit missed is a finding; a bridge of ours that could not be measured is a fault.
   return results.some(({ measured }) => measured[SUBJECT]?.failure || measured.floor?.failure) ? 1 : 0;
 }

@@ -65,7 +65,7 @@ const { output } = await bundle.write({
       // What a signed-in start needs besides, in two files: commands about what is stored need the first alone.
       {
         name: 'store',
-        test: /\/src\/(credentials\/(?!(ids|presence|import-mcp-remote|mcp-remote-layouts|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(stored-credentials|sign-in\/(attempts|command|task))\.ts|(bridge\/stored-server-memory|cli\/stored\/(kept-store|times))\.ts)/,
+        test: /\/src\/(credentials\/(?!(ids|presence|import-mcp-remote|mcp-remote-(layouts|hash)|keychain-child|keychain-process|system-keychain|secret-service|dbus|dbus-wire)\.ts)|authorization\/(stored-credentials|sign-in\/(attempts|command|task))\.ts|(bridge\/stored-server-memory|cli\/stored\/(kept-store|times))\.ts)/,
       },
       {
         name: 'oauth',
@@ -77,6 +77,11 @@ const { output } = await bundle.write({
       // The key of a bound token, and what it signs.
       { name: 'dpop', test: /\/src\/authorization\/dpop\.ts/ },
       { name: 'status', test: /\/src\/cli\/stored\/(status[a-z-]*|remote-status|fix-command)\.ts/ },
+      // What the options of mcp-remote are here.
+      {
+        name: 'mcp-remote',
+        test: /\/src\/(cli\/mcp-remote\/(?!detect)[a-z-]+|credentials\/mcp-remote-hash)\.ts/,
+      },
       // What `logout` needs besides, before there is something to revoke.
       {
         name: 'logout',

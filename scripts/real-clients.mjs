@@ -1,53 +1,61 @@
 // Runs real MCP clients in front of the built bridge, and the bridge in front of a real server over Streamable HTTP:
-//   node scripts/real-clients.mjs [--only <name,...>] [--clients-dir <folder>] [--record <folder>]
+//   node scripts/real-clients.mjs [--only <name,...>] [--clients-dir <folder>] [--record <folder>] [--write]
 // The clients are installed from npm when first needed (1.5 GB for all of them); nothing else leaves this machine, and
-// no account is needed. With --record, what each client sends is kept, byte for byte, in <folder>/<name>.jsonl.
+// no account is needed. With --record, what each client sends is kept in <folder>/<name>-<number>.jsonl, a file for each
+// start of the bridge: byte for byte, but for what is of this machine or run only. test/fixtures/clients is such a folder.
+// With --write, the results go into docs/compatibility.md.
 // BRIDGE_COMMAND, a JSON array, starts another bridge than the built one. Needs a Unix.
 // Exit code: 0, 1 where a client failed, 2 where nothing could be tried.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startEverything } from './lib/everything-server.mjs';
+import { endLeftovers } from './lib/leftovers.mjs';
 import { install, installedVersion, nameAndVersion } from './lib/npm-install.mjs';
 import { clients } from './lib/real-clients.mjs';
-import { converse, processes, run } from './lib/run-command.mjs';
+import { Records } from './lib/records.mjs';
+import { ResultsTable } from './lib/results-table.mjs';
+import { converse, run } from './lib/run-command.mjs';
 import { ScriptedModel } from './lib/scripted-model.mjs';
+import { startEverything } from './lib/server-process.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const recorder = fileURLToPath(new URL('lib/record-stdin.mjs', import.meta.url));
 const built = join(root, 'bin', 'mcp-drawbridge.js');
 const bridge = JSON.parse(process.env.BRIDGE_COMMAND ?? 'null') ?? [process.execPath, built];
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, 'clients-dir': { type: 'string' }, record: { type: 'string' } },
+  options: {
+    only: { type: 'string' },
+    'clients-dir': { type: 'string' },
+    record: { type: 'string' },
+    write: { type: 'boolean' },
+  },
 });
 const folders = resolve(values['clients-dir'] ?? join(root, '.cache', 'clients'));
-const records = values.record && resolve(values.record);
+const records = values.record && new Records(resolve(values.record));
 const names = clients.map(({ name }) => name);
 const chosen = values.only?.split(',') ?? names;
 
 const unknown = chosen.filter((name) => !names.includes(name));
 if (unknown.length > 0) refuse(`no client is named ${unknown.join(', ')}; there are ${names.join(', ')}`);
+if (values.write && values.only) refuse('--write is for all of them');
 if (bridge.includes(built) && !existsSync(join(root, 'dist', 'main.js'))) {
   refuse('the bridge is not built yet: npm run build');
 }
 
-if (records) await mkdir(records, { recursive: true });
 const server = await startEverything();
-console.log('client | version | what was exercised | result | ms');
-console.log('--- | --- | --- | --- | ---');
+const table = new ResultsTable('client', 'version', 'what was exercised', 'result', 'ms');
 for (const client of clients.filter(({ name }) => chosen.includes(name))) {
   const { version = '', exercised = '', result, ms = '' } = await tryClient(client);
-  console.log([client.name, version, exercised, result.replaceAll(/\s+/g, ' '), ms].join(' | '));
+  table.add([client.name, version, exercised, result, ms]);
   if (result.startsWith('FAILED')) process.exitCode = 1;
 }
 server.close();
+if (values.write) await table.writeTo(join(root, 'docs', 'compatibility.md'), 'real clients');
 
 function refuse(why) {
   console.error(why);
@@ -69,11 +77,11 @@ async function tryClient(client) {
   try {
     const exercised = await exercise(client, base);
     const taken = ms();
-    const left = await endLeftovers();
+    const left = await endLeftovers(server.url);
     if (left > 0) throw new Error(`${left} processes of the bridge were left running`);
     return { version, exercised, result: 'ok', ms: taken };
   } catch (error) {
-    await endLeftovers();
+    await endLeftovers(server.url);
     return { version, result: `FAILED: ${error.message}`, ms: ms() };
   }
 }
@@ -88,7 +96,7 @@ async function exercise(client, base) {
   const settled = (options) => ({ cwd: home, ...options, env: { ...environment, ...options?.env } });
   try {
     return await client.exercise({
-      command: [...(await recording(client)), ...bridge, server.url],
+      command: [...((await records?.begin(client.name)) ?? []), ...bridge, server.url],
       home,
       environment,
       word,
@@ -98,30 +106,8 @@ async function exercise(client, base) {
       talk: (name, args, options, talk) => converse(program(name), args, settled(options), talk),
     });
   } finally {
+    await records?.scrub(client.name, { home, word });
     model.close();
     await rm(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
-}
-
-/** What stands before the bridge's own command to have its stdin recorded. */
-async function recording({ name }) {
-  if (!records) return [];
-  const file = join(records, `${name}.jsonl`);
-  await rm(file, { force: true });
-  return [process.execPath, recorder, file];
-}
-
-/** Kills the bridges that have outlived their client by 3 s, and gives how many there were. */
-async function endLeftovers() {
-  const mine = async () => (await processes()).filter(([, args]) => args.includes(server.url));
-  for (let tries = 0; tries < 30 && (await mine()).length > 0; tries++) await delay(100);
-  const left = await mine();
-  for (const [pid] of left) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has just ended.
-    }
-  }
-  return left.length;
 }

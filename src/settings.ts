@@ -7,9 +7,15 @@ export interface Settings {
   transport: TransportChoice;
   /** Which era of the protocol the remote is spoken to in; `auto` finds it out. */
   era: EraChoice;
+  /** With `auto`: HTTP+SSE is tried first. */
+  sseFirst?: boolean;
+  /** How often the server is pinged; undefined: never. */
+  pingInterval?: number | undefined;
   network: NetworkSettings;
   /** The user's own headers, sent on every request to the MCP server's origin and nowhere else. */
   headers: Readonly<Record<string, string>>;
+  /** The same as they were given, with their variables; undefined where there are none. */
+  headerLines?: readonly string[];
   /** The command that prints a bearer token, split into words. */
   tokenCommand: readonly string[] | undefined;
   /** How the user is signed in where the server asks for it. */
@@ -33,7 +39,7 @@ export interface NetworkSettings {
   /** How long a connection may take, TLS and proxy included. */
   connectTimeout: number;
   /** How long a request may go without a sign of life; undefined: the defaults of bridge/limits.ts. */
-  requestTimeout: number | undefined;
+  requestTimeout: RequestTimeout | undefined;
   /** How long an idle connection is kept for the next request. */
   keepAlive: number;
   /** PEM certificates trusted in addition to the default ones. */
@@ -43,6 +49,9 @@ export interface NetworkSettings {
   /** The environment that names the proxies: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. */
   env: NodeJS.ProcessEnv;
 }
+
+/** One limit for everything, or one until an answer begins and one between two pieces of it. */
+export type RequestTimeout = number | { answer?: number | undefined; stream?: number | undefined };
 
 /** Globs over tool names: a tool passes where it matches one of `allow` (or `allow` is empty) and none of `ignore`. */
 export interface ToolFilterSettings {
@@ -62,6 +71,10 @@ export interface SignInSettings {
   clientSecret: string | undefined;
   /** The key that proves that client, in place of a secret. */
   clientKey: ClientKeySettings | undefined;
+  /** How it, or a client that is registered, proves itself; undefined: as the authorization server offers. */
+  clientAuthMethod?: ClientAuthMethodChoice | undefined;
+  /** Members of the registration that take the place of ours (RFC 7591 section 2). */
+  registrationMetadata?: Readonly<Record<string, unknown>> | undefined;
   /** The URL of a client ID metadata document that the user hosts. */
   clientMetadataUrl: string | undefined;
   /** The authorization server to use, whatever the metadata lists. */
@@ -89,6 +102,8 @@ export interface SignInSettings {
   /** The ID token is presented to the server in place of the access token; with the grant `user` only. */
   useIdToken: boolean;
   dpop: DpopChoice;
+  /** Where the browser is sent after a sign-in that has succeeded, in place of our own page. */
+  successUrl?: string | undefined;
 }
 
 /**
@@ -129,6 +144,9 @@ export interface IdentityProviderSettings {
   /** Whole path of a file with an ID token, which is used in place of a sign-in. */
   idTokenFile: string | undefined;
 }
+
+export const clientAuthMethodChoices = ['none', 'client_secret_basic', 'client_secret_post'] as const;
+type ClientAuthMethodChoice = (typeof clientAuthMethodChoices)[number];
 
 /** The loopback redirect (RFC 8252 section 7.3). */
 export interface CallbackSettings {

@@ -24,10 +24,10 @@ type Named = Pick<AuthorizationServerMetadata, 'issuer' | 'tokenEndpoint'>;
  * @throws DrawbridgeError `usage` where the key can't be used; `sign-in-refused` where the server takes none like it
  */
 export async function configuredClient(
-  signIn: Pick<SignInSettings, 'clientSecret' | 'clientKey'> & { clientId: string },
+  signIn: Pick<SignInSettings, 'clientSecret' | 'clientKey' | 'clientAuthMethod'> & { clientId: string },
   server: AuthorizationServerMetadata,
 ): Promise<TokenClient> {
-  const { clientId: id, clientSecret, clientKey } = signIn;
+  const { clientId: id, clientSecret, clientKey, clientAuthMethod } = signIn;
   const identity = { id, source: 'configured' } as const;
   if (clientKey) {
     const key = await readClientKey(clientKey);
@@ -36,7 +36,7 @@ export async function configuredClient(
     return withProof({ ...identity, authMethod: 'private_key_jwt', key: settings }, signIn, server);
   }
   if (clientSecret === undefined) return { ...identity, authMethod: 'none' };
-  const authMethod = chooseAuthMethod(server.tokenEndpointAuthMethods, true);
+  const authMethod = clientAuthMethod ?? chooseAuthMethod(server.tokenEndpointAuthMethods, true);
   return { ...identity, authMethod, secret: clientSecret };
 }
 

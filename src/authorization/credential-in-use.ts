@@ -1,4 +1,5 @@
-import { type ConnectionRecord, findConnections, type StoredConnection } from '../credentials/record.ts';
+import { findOwnConnections } from '../credentials/apart.ts';
+import type { ConnectionRecord, StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -128,7 +129,7 @@ export class CredentialInUse {
 
   #stored(): StoredConnection[] {
     const { url, signIn } = this.#settings;
-    return findConnections(this.#store, url.href, signIn.profile);
+    return findOwnConnections(this.#store, url.href, signIn);
   }
 
   #use(stored: StoredConnection | undefined, origin: Origin): void {

@@ -1,4 +1,4 @@
-import { connectionId } from '../credentials/ids.ts';
+import { signInId } from '../credentials/apart.ts';
 import type { StoredConnection } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../errors.ts';
@@ -64,7 +64,7 @@ export class OAuthAuthorizer implements Authorizer {
     this.#folder = folder;
     this.#log = log;
     const { url, signIn } = settings;
-    this.#connection = connectionId(url.href, signIn.profile);
+    this.#connection = signInId(url.href, signIn);
     this.#store = store;
     this.#attempts = new SignInAttempts(this.#store, this.#connection);
     this.#command = loginCommand(settings);

@@ -44,12 +44,22 @@ export function chooseAuthMethod(
   return order.find((method) => offered?.includes(method)) ?? (order[0] as ClientAuthMethod);
 }
 
+export interface RegistrationTerms {
+  /** Grant types to be registered for besides the usual ones. */
+  grants?: readonly string[];
+  /** Members that take the place of ours, or are added. */
+  metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Undefined: without a secret wherever that is offered. */
+  authMethod?: ClientAuthMethod | undefined;
+  /** It takes bound tokens only (RFC 9449 section 5.2). */
+  isBound?: boolean;
+}
+
 /**
  * Registers a client (RFC 7591). Where the server does not know the scope, it is left out.
  *
  * @param redirectUri the loopback redirect that really is listened on, where there is one
- * @param special `grants`: grant types to be registered for besides the usual ones; `isBound`: it takes bound tokens only
- *   (RFC 9449 section 5.2)
+ * @param terms what of the usual is to be otherwise
  * @throws RegistrationRefused, NoAnswer, or DrawbridgeError for an answer that can't be used
  */
 export async function register(
@@ -58,7 +68,7 @@ export async function register(
   redirectUri: string,
   scope: string | undefined,
   mcpServer: URL,
-  { grants = [], isBound = false }: { grants?: readonly string[]; isBound?: boolean } = {},
+  { grants = [], metadata = {}, authMethod, isBound = false }: RegistrationTerms = {},
 ): Promise<RegistrationRecord> {
   const endpoint = server.registrationEndpoint;
   if (endpoint === undefined) throw noRegistration(server.issuer);
@@ -66,8 +76,9 @@ export async function register(
   const body = {
     ...clientMetadata,
     grant_types: [...clientMetadata.grant_types, ...grants],
+    ...metadata,
     redirect_uris: [redirectUri],
-    token_endpoint_auth_method: chooseAuthMethod(server.tokenEndpointAuthMethods, false),
+    token_endpoint_auth_method: authMethod ?? chooseAuthMethod(server.tokenEndpointAuthMethods, false),
     // A server that does not say that it knows this might take no client with it.
     ...(isBound && server.dpopAlgorithms && { dpop_bound_access_tokens: true }),
     ...(scope !== undefined && { scope }),

@@ -1,3 +1,4 @@
+import { askedFor } from '../credentials/apart.ts';
 import type { ConnectionRecord } from '../credentials/record.ts';
 import type { GrantChoice, SignInSettings } from '../settings.ts';
 
@@ -34,9 +35,11 @@ export function serves(
 }
 
 /** No sign-in has to be repeated for other terms: they hold at once. */
-function isOnTerms(record: ConnectionRecord, { scope, resource }: SignInSettings): boolean {
+function isOnTerms(record: ConnectionRecord, signIn: SignInSettings): boolean {
+  const { scope, resource } = signIn;
   return (
     (scope === undefined || record.requestedScope === scope) &&
-    (resource === undefined || record.resource === resource)
+    (resource === undefined || record.resource === resource) &&
+    record.authorizeParams === askedFor(signIn).authorizeParams
   );
 }

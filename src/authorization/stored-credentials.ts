@@ -1,3 +1,4 @@
+import { askedFor, isAlike } from '../credentials/apart.ts';
 import { connectionId } from '../credentials/ids.ts';
 import { type ConnectionRecord, connectionFileId, findConnections } from '../credentials/record.ts';
 import { type CredentialStore, GenerationConflict, type Kind } from '../credentials/store.ts';
@@ -37,6 +38,7 @@ export async function saveSignIn(
     profile: signIn.profile,
     issuer: request.server.issuer,
     resource: request.resource,
+    ...askedFor(signIn),
     client: request.client,
     tokenEndpoint: request.server.tokenEndpoint,
     ...typeOf(tokens, request.binding),
@@ -51,7 +53,11 @@ export async function saveSignIn(
     // What was granted is what was asked for, where nothing else is said (RFC 6749 section 5.1).
     ...((tokens.scope ?? request.scope) !== undefined && { scope: tokens.scope ?? request.scope }),
   };
-  await replace(store, record, (old) => old.issuer === record.issuer || old.personalToken === true);
+  await replace(
+    store,
+    record,
+    (old) => (old.issuer === record.issuer && isAlike(old, signIn)) || old.personalToken === true,
+  );
   return record;
 }
 

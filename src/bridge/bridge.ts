@@ -102,6 +102,7 @@ export class Bridge implements RemoteSink {
       post: (message) => this.#forwarder.post(message),
       newId: this.#newId,
       requestTimeout: settings.network.requestTimeout,
+      pingInterval: settings.pingInterval,
       onSessionEnded: () => this.#remoteMessages.cancelServerRequests(),
       onRecovered: (notifications) => {
         for (const notification of notifications) this.#stdout.write(notification);
@@ -132,6 +133,7 @@ export class Bridge implements RemoteSink {
     this.#forwarder = new Forwarder({
       transport: () => this.#remote.transport,
       fallBack: settings.transport === 'auto' ? () => this.#remote.fallBack() : undefined,
+      first: settings.sseFirst ? 'sse' : undefined,
       recovery: this.#recovery,
       opening: this.#opening,
       log,
@@ -203,9 +205,7 @@ export class Bridge implements RemoteSink {
     while (this.#pending.size + this.#outbox.size > 0 && performance.now() < this.#drainUntil)
       await sleep(10);
     this.#deadlines.stop();
-    for (const request of [...this.#pending]) {
-      request.fail(refusals.shuttingDown());
-    }
+    for (const request of [...this.#pending]) request.fail(refusals.shuttingDown());
     await Promise.all([this.#remote.transport.close(500), this.#modern.close(500)]);
     await this.#stdout.end(250);
   }
@@ -384,6 +384,7 @@ export class Bridge implements RemoteSink {
 
   async #sendOwn(request: PendingRequest): ReturnType<Forwarder['sendOwn']> {
     this.#pending.add(request);
+    this.#deadlines.start();
     try {
       return await this.#forwarder.sendOwn(request);
     } finally {

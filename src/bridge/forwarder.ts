@@ -11,8 +11,10 @@ import type { SessionRecovery } from './session-recovery.ts';
 
 export interface ForwarderOptions {
   transport: () => RemoteTransport;
-  /** Goes over to the older transport and gives the way back; undefined where the user has pinned this one. */
+  /** Goes over to the other transport and gives the way back; undefined where the user has pinned the first. */
   fallBack: (() => Promise<() => void>) | undefined;
+  /** The transport to begin with, where that is not Streamable HTTP. */
+  first?: RemoteTransport['name'] | undefined;
   recovery: SessionRecovery;
   /** Finds out whether the remote is of the other era; undefined: it is a legacy one. */
   opening?: Opening;
@@ -55,7 +57,7 @@ export class Forwarder {
     return undefined;
   }
 
-  /** Sends an `initialize` once, by the older transport where the server does not know the newer. */
+  /** Sends an `initialize` once, by the other transport where the server does not know the first. */
   async open(request: PendingRequest): Promise<Outcome> {
     const { opening } = this.#options;
     const send = (sent: OutgoingRequest) => this.#send(sent);
@@ -65,13 +67,13 @@ export class Forwarder {
     if (first.kind === 'done') return first;
     const second = await opening?.asModern(request, first, send);
     if (second) return second;
-    return this.#openOlder(request, first);
+    return this.#openOtherwise(request, first);
   }
 
-  async #openOlder(request: PendingRequest, first: Refusal): Promise<Outcome> {
-    const { fallBack, transport, log } = this.#options;
-    if (!fallBack || transport().name !== 'http' || !suggestsOlderTransport(first)) return first;
-    log.info('no Streamable HTTP at this URL, trying HTTP+SSE');
+  async #openOtherwise(request: PendingRequest, first: Refusal): Promise<Outcome> {
+    const { fallBack, first: from = 'http', transport, log } = this.#options;
+    if (!fallBack || transport().name !== from || !suggestsOlderTransport(first)) return first;
+    log.info('this transport is not known at this URL, trying the other', { transport: from });
     const goBack = await fallBack();
     const second = await this.#send(request);
     if (second.kind === 'done') return second;
@@ -79,7 +81,9 @@ export class Forwarder {
     if (second.error.reason === 'unauthorized') return second;
     // The server's own words, where it had any, say more than that neither transport works.
     if (first.kind === 'failed' && first.answer) return first;
-    return { kind: 'failed', error: neitherTransport(first.error, second.error), mayHaveRun: false };
+    const errors = [first.error, second.error] as const;
+    const [http, sse] = from === 'http' ? errors : errors.toReversed();
+    return { kind: 'failed', error: neitherTransport(http, sse), mayHaveRun: false };
   }
 
   /** Sends a request, opening a new session where the server has forgotten ours. */

@@ -1,3 +1,5 @@
+import type { RequestTimeout } from '../settings.ts';
+
 /** How long a request may wait, in milliseconds, for each kind of sign of life. */
 export interface Limits {
   /** Until its answer begins, and between two pieces of a JSON answer. */
@@ -25,15 +27,20 @@ const quick =
  * The limits for a method. Long waits are the client's to end, which knows what it asked for (MCP, Timeouts); these are
  * the bounds behind that. A stream is kept open in silence for an hour: a dead peer is found by TCP long before.
  *
- * @param given `--request-timeout` in milliseconds, which then is the limit everywhere
+ * @param given `--request-timeout` in milliseconds, which then is the limit everywhere, or the limits that take the place
+ *   of ours
  */
-export function limitsFor(method: string, given: number | undefined): Limits {
+export function limitsFor(method: string, given: RequestTimeout | undefined): Limits {
   // The client pings to see that somebody is there: somebody is (MCP 2025-11-25, Ping).
   if (method === 'ping') return { answer: 5_000, stream: 5_000, total: 5_000 };
   // It is acknowledged at once, and then open for as long as the client likes.
+  const { answer, stream } = typeof given === 'number' ? { answer: given, stream: given } : (given ?? {});
   if (method === 'subscriptions/listen')
-    return { answer: given ?? MINUTE, stream: Number.POSITIVE_INFINITY, total: Number.POSITIVE_INFINITY };
-  if (given !== undefined) return { answer: given, stream: given, total: Math.max(24 * HOUR, given) };
-  if (quick.test(method)) return { answer: MINUTE, stream: MINUTE, total: HOUR };
-  return { answer: 5 * MINUTE, stream: HOUR, total: 24 * HOUR };
+    return { answer: answer ?? MINUTE, stream: Number.POSITIVE_INFINITY, total: Number.POSITIVE_INFINITY };
+  const usual = quick.test(method)
+    ? { answer: MINUTE, stream: MINUTE, total: HOUR }
+    : { answer: 5 * MINUTE, stream: HOUR, total: 24 * HOUR };
+  if (given === undefined) return usual;
+  const total = Math.max(24 * HOUR, answer ?? 0, stream ?? 0);
+  return { answer: answer ?? usual.answer, stream: stream ?? usual.stream, total };
 }

@@ -5,6 +5,7 @@ import { isObject, type JsonRpcResponse, type MessageId } from '../jsonrpc.ts';
 import type { Headers } from '../platform/http-client.ts';
 import type { OutgoingRequest } from '../remote/transport.ts';
 import { revisionNamedIn } from '../revisions.ts';
+import type { RequestTimeout } from '../settings.ts';
 import { type Limits, limitsFor } from './limits.ts';
 
 const MAX_TASK_TOKENS = 1024;
@@ -53,7 +54,7 @@ export class PendingRequest implements OutgoingRequest {
    */
   constructor(
     request: { id: MessageId; method: string; params?: unknown; body: MessageText },
-    timeout: number | undefined,
+    timeout: RequestTimeout | undefined,
     onAnswer: (answer: Answer | undefined) => void,
   ) {
     this.id = request.id;

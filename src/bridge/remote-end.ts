@@ -1,3 +1,4 @@
+import { StreamableHttp } from '../remote/streamable-http.ts';
 import type { RemoteTransport, TransportOptions } from '../remote/transport.ts';
 import type { LegacyClientTranslation } from './era/legacy-client.ts';
 
@@ -29,10 +30,11 @@ export class RemoteEnd {
     return this.#transport;
   }
 
-  /** Goes over to HTTP+SSE. @returns the way back */
+  /** Goes over to the other transport: HTTP+SSE, or Streamable HTTP where that was the first. @returns the way back */
   async fallBack(): Promise<() => void> {
-    const { HttpSse } = await import('../remote/http-sse.ts');
-    return this.#goOver(new HttpSse(this.#options));
+    const Other =
+      this.#transport.name === 'sse' ? StreamableHttp : (await import('../remote/http-sse.ts')).HttpSse;
+    return this.#goOver(new Other(this.#options));
   }
 
   /** Goes over to the modern protocol. @returns the way back */

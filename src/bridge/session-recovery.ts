@@ -7,6 +7,7 @@ import { sleep } from '../platform/sleep.ts';
 import { isHeaderSafe } from '../remote/request-headers.ts';
 import { backoff } from '../remote/retry.ts';
 import type { Outcome, OutgoingMessage, RemoteTransport, Session } from '../remote/transport.ts';
+import type { RequestTimeout } from '../settings.ts';
 import { type Answer, PendingRequest } from './pending-requests.ts';
 
 export interface RecoveryOptions {
@@ -16,7 +17,9 @@ export interface RecoveryOptions {
   /** Sends a message that has no answer. */
   post: (message: OutgoingMessage) => Promise<Outcome>;
   newId: () => string;
-  requestTimeout: number | undefined;
+  requestTimeout: RequestTimeout | undefined;
+  /** How often the server is pinged while its session stands, in milliseconds; undefined: never. */
+  pingInterval?: number | undefined;
   /** Opens the listening stream of a new session; what it resolves with is waited for. Undefined: until it stands. */
   listen?: () => Promise<void>;
   /** The session that was is no more: what hangs on it is to be let go. */
@@ -61,6 +64,7 @@ export class SessionRecovery {
   /** Since when the session stands, on the clock of `performance.now()`. */
   #since = 0;
   #failures = 0;
+  #pings: NodeJS.Timeout | undefined;
   readonly #closed = new AbortController();
 
   constructor(options: RecoveryOptions) {
@@ -130,6 +134,7 @@ export class SessionRecovery {
     this.#initialized = initialized.toString();
     this.#established = accepted;
     this.#since = performance.now();
+    this.#startPings();
   }
 
   /** Takes note of what a request that the server has granted has set up there. */
@@ -181,7 +186,22 @@ export class SessionRecovery {
   }
 
   close(): void {
+    clearInterval(this.#pings);
     this.#closed.abort();
+  }
+
+  /** Something passes now and then, so that nobody on the way takes the session for dead (MCP 2025-11-25, Ping). */
+  #startPings(): void {
+    const { pingInterval, log } = this.#options;
+    if (pingInterval === undefined || this.#closed.signal.aborted) return;
+    this.#pings ??= setInterval(() => {
+      if (!this.#established || this.#running) return;
+      // The next real request finds out what is wrong, and does something about it.
+      this.#sendOwn('{"jsonrpc":"2.0","id":0,"method":"ping"}', 'ping', false).catch((error: unknown) =>
+        log.debug('ping not answered', { reason: asDrawbridgeError(error).reason }),
+      );
+    }, pingInterval);
+    this.#pings.unref();
   }
 
   async #recover(): Promise<void> {
@@ -211,6 +231,7 @@ export class SessionRecovery {
     if (outcome && outcome.kind !== 'done') throw outcome.error;
     this.#established = true;
     this.#since = performance.now();
+    this.#startPings();
     await (this.#options.listen ?? (() => transport().listen()))();
     const setUp = [...this.#subscriptions.values()].map((body) => ({ body, method: 'resources/subscribe' }));
     if (this.#logLevel !== undefined) setUp.unshift({ body: this.#logLevel, method: 'logging/setLevel' });
@@ -228,6 +249,7 @@ export class SessionRecovery {
   async #sendOwn(
     body: string,
     method: string,
+    mayAskUser?: boolean,
   ): Promise<{ request: PendingRequest; answer: JsonRpcResponse }> {
     const { newId, requestTimeout, sendOwn } = this.#options;
     const id = newId();
@@ -238,6 +260,7 @@ export class SessionRecovery {
     const request = new PendingRequest(own, requestTimeout, (given) => {
       answer = given;
     });
+    request.mayAskUser = mayAskUser;
     // One that waited for the user too long is over, though its exchange goes on.
     const outcome = await Promise.race([sendOwn(request), request.whenSettled()]);
     if (request.failure) throw request.failure;

@@ -5,6 +5,7 @@ import { parseServerUrl } from '../platform/url-policy.ts';
 import {
   eraChoices,
   type GrantChoice,
+  type RequestTimeout,
   type Settings,
   type SignInSettings,
   transportChoices,
@@ -14,7 +15,7 @@ import { OptionReader } from './option-reader.ts';
 import type { OptionValues } from './options.ts';
 import { readSignInSettings } from './sign-in-settings.ts';
 import { takeStoreSettings } from './store-settings.ts';
-import { readUserHeaders } from './user-headers.ts';
+import { readUserHeaders, userHeaderLines } from './user-headers.ts';
 
 /**
  * Turns the URL and options as given into checked settings; what no option says, its environment variable may.
@@ -29,18 +30,20 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
       'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anybody read the connection; remove it, and name a private CA with --ca-file.',
     );
   }
-  const headers = readUserHeaders(read.list('header'), read.text('header-file'), env);
+  const headerLines = userHeaderLines(read.list('header'), read.text('header-file'));
+  const headers = readUserHeaders(headerLines, undefined, env);
   const tokenCommand = readTokenCommand(read.text('token-command'));
   const signIn = readSignInSettings(read, env);
   refuseSecondCredential(signIn, headers, tokenCommand);
-  const requestTimeout = read.seconds('request-timeout', 1, 86_400);
   return {
     url: parseServerUrl(url, { allowHttp: read.flag('allow-http') }),
     transport: read.choice('transport', transportChoices, 'auto'),
     era: read.choice('era', eraChoices, 'auto'),
+    ...(read.flag('sse-first') && { sseFirst: true }),
+    pingInterval: read.seconds('ping-interval', 0.1, LONGEST),
     network: {
       connectTimeout: read.seconds('connect-timeout', 1, 600) ?? 10_000,
-      requestTimeout,
+      requestTimeout: readRequestTimeout(read),
       keepAlive: read.seconds('keep-alive', 0, 3_600) ?? 55_000,
       ca: readCertificates(read.text('ca-file')),
       ipv4Only: read.flag('ipv4'),
@@ -48,6 +51,7 @@ export function buildSettings(url: string, given: OptionValues, env: NodeJS.Proc
       env,
     },
     headers,
+    ...(headerLines.length > 0 && { headerLines }),
     tokenCommand,
     signIn,
     store: takeStoreSettings(read, env),
@@ -83,6 +87,19 @@ const grantNames: Readonly<Record<Exclude<GrantChoice, 'user'>, string>> = {
   workload: 'The JWT of a workload',
   enterprise: 'An identity provider',
 };
+
+/** Not without end: a request that nothing limits would be kept for as long as the bridge runs. */
+const LONGEST = 86_400;
+
+function readRequestTimeout(read: OptionReader): RequestTimeout | undefined {
+  const limit = read.seconds('request-timeout', 1, LONGEST);
+  const [answer, stream] = (['headers-timeout', 'body-timeout'] as const).map((name) => {
+    const given = read.seconds(name, 0, LONGEST);
+    if (given !== undefined && limit !== undefined) read.fail(name, 'contradicts --request-timeout');
+    return given === 0 ? LONGEST * 1000 : given;
+  });
+  return answer === undefined && stream === undefined ? limit : { answer, stream };
+}
 
 function readTokenCommand(text: string | undefined): string[] | undefined {
   if (text === undefined) return undefined;

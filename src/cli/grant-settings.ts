@@ -45,7 +45,8 @@ export function readGrantSettings(
   const grant = chooseGrant(read);
   const clientKey = readClientKey(read);
   if (clientKey && clientId === undefined) read.fail('client-key', 'needs --client-id as well');
-  if (clientKey && clientSecret !== undefined) read.fail('client-key', 'contradicts --client-secret');
+  for (const other of ['client-secret', 'client-auth-method'])
+    if (clientKey && read.text(other) !== undefined) read.fail('client-key', `contradicts --${other}`);
   if (grant === 'client-credentials' && (clientId === undefined || !(clientKey ?? clientSecret)))
     read.fail('client-credentials', 'needs --client-id, and --client-key or --client-secret');
   const tokenEndpoint = readHttpsUrl(read, 'token-endpoint', false);

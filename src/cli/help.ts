@@ -120,6 +120,8 @@ Environment:
   BROWSER names the program that is started with the link; NO_COLOR switches colours off.
   MCP_DRAWBRIDGE_HOME is the folder of everything that is kept.
 
+Come from mcp-remote? Its options are understood: mcp-drawbridge help mcp-remote
+
 Exit codes:
   0 done, or the client closed stdin   1 failed   2 usage   3 remote not reachable or broken
   4 sign-in needed or refused   5 credential store not usable   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM`;

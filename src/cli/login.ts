@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { loginCommand } from '../authorization/sign-in/command.ts';
 import { createTask, SIGN_IN_GATE } from '../authorization/sign-in/task.ts';
-import { connectionId } from '../credentials/ids.ts';
+import { signInId } from '../credentials/apart.ts';
 import { openStore } from '../credentials/open-store.ts';
 import type { ConnectionRecord } from '../credentials/record.ts';
 import type { CredentialStore } from '../credentials/store.ts';
@@ -134,7 +134,7 @@ async function asUser(
 ): Promise<ConnectionRecord> {
   const { url, signIn } = settings;
   const gate = await store.lock(SIGN_IN_GATE, 0);
-  const connection = connectionId(url.href, signIn.profile);
+  const connection = signInId(url.href, signIn);
   const task = createTask(settings, folder, {
     challenge,
     earlierScope: undefined,

@@ -57,4 +57,12 @@ export const optionHelp: Readonly<Record<string, string>> = {
   'log-level': 'What is logged to stderr (default: warn)',
   'log-file': 'Log to this file as well',
   'log-format': 'Form of a log line (default: text)',
+  'auth-success-url': 'Send the browser here after the sign-in, in place of our own page',
+  'client-auth-method':
+    'How the client proves itself at the token endpoint (default: as the authorization server offers)',
+  'registration-metadata': 'Register these members of the client in place of our own',
+  'ping-interval': 'Ping the server so often, so that nobody on the way takes the connection for dead',
+  'headers-timeout': 'Limit for the beginning of an answer (0: none)',
+  'body-timeout': 'Limit between two pieces of an answer (0: none)',
+  'sse-first': 'Try HTTP+SSE before Streamable HTTP',
 };

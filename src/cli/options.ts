@@ -9,8 +9,11 @@ export interface OptionDefinition {
   value?: string;
   repeatable?: true;
   group: string;
+  /** Taken over from mcp-remote, for those who come from there: `help mcp-remote` and docs/migration.md have it. */
+  hidden?: true;
 }
 
+const MIGRATION = 'From mcp-remote';
 const MACHINES = 'Machines and enterprises';
 
 export const options: readonly OptionDefinition[] = [
@@ -65,6 +68,18 @@ export const options: readonly OptionDefinition[] = [
   { name: 'log-level', value: 'error|warn|info|debug|trace', group: 'Logging' },
   { name: 'log-file', value: 'path', group: 'Logging' },
   { name: 'log-format', value: 'text|json', group: 'Logging' },
+  { name: 'auth-success-url', value: 'url', group: MIGRATION, hidden: true },
+  {
+    name: 'client-auth-method',
+    value: 'none|client_secret_basic|client_secret_post',
+    group: MIGRATION,
+    hidden: true,
+  },
+  { name: 'registration-metadata', value: 'json', group: MIGRATION, hidden: true },
+  { name: 'ping-interval', value: 's', group: MIGRATION, hidden: true },
+  { name: 'headers-timeout', value: 's', group: MIGRATION, hidden: true },
+  { name: 'body-timeout', value: 's', group: MIGRATION, hidden: true },
+  { name: 'sse-first', group: MIGRATION, hidden: true },
 ];
 
 /** What was given for each option, by long name: true for a switch, a list for a repeatable one. */

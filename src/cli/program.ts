@@ -13,10 +13,13 @@ import { addStoredCommands } from './stored/commands.ts';
 /**
  * Runs whatever is not the plain start of a bridge: the other commands, the help, and every usage error.
  *
+ * @param notes what a bridge is to tell at the level debug
  * @returns the exit code
  * @throws DrawbridgeError `usage`, its message one line
  */
-export async function runCommand(argv: string[]): Promise<number> {
+export async function runCommand(argv: string[], notes?: readonly string[]): Promise<number> {
+  if (argv.join(' ') === 'help mcp-remote')
+    return (await import('./mcp-remote/help.ts')).printMcpRemoteHelp();
   let exitCode = 0;
   const program = new Command('mcp-drawbridge')
     .description(
@@ -35,7 +38,7 @@ export async function runCommand(argv: string[]): Promise<number> {
       const meant = nearCommand(program, url);
       if (meant !== undefined) throw unknownCommand(url, meant);
       const { runBridge } = await import('./run-bridge.ts');
-      exitCode = await runBridge(buildSettings(url, kebabCase(values), process.env));
+      exitCode = await runBridge(buildSettings(url, kebabCase(values), process.env), notes);
     });
   addOptions(program, () => true);
   // There are some forty of them: only for the command that is named, or for all where they are listed.
@@ -134,9 +137,9 @@ function unknownCommand(word: string, meant: string | undefined): DrawbridgeErro
 }
 
 function addOptions(command: Command, takes: (option: OptionDefinition) => boolean): void {
-  for (const { name, value, repeatable, group } of options.filter(takes)) {
+  for (const { name, value, repeatable, group, hidden } of options.filter(takes)) {
     const flags = value ? `--${name} <${value.replace(/[<>]/g, '')}>` : `--${name}`;
-    const option = new Option(flags, optionHelp[name]).helpGroup(`${group}:`);
+    const option = new Option(flags, optionHelp[name]).helpGroup(`${group}:`).hideHelp(hidden === true);
     if (repeatable) option.argParser((given: string, before: string[] = []) => [...before, given]);
     command.addOption(option);
   }

@@ -20,19 +20,21 @@ const DRAIN = 2_000;
 /**
  * Runs the bridge on stdin and stdout until the client goes.
  *
+ * @param notes what is to be told of the options, at the level debug
  * @returns the exit code (CLI.md, "Exit codes")
  * @throws DrawbridgeError where it can't even start
  */
-export async function runBridge(settings: Settings): Promise<number> {
+export async function runBridge(settings: Settings, notes: readonly string[] = []): Promise<number> {
   const log = createLogger(settings.log);
   if (settings.log.file !== undefined) await log.open();
   for (const value of Object.values(settings.headers)) log.protect(value);
+  for (const note of notes) log.debug(note);
 
   const { authorizer, memory } = await createAuthorizer(settings, log);
   const eraMemory = await openEraMemory(settings);
   const client = await HttpClient.create(settings.url, settings.network);
-  const Transport =
-    settings.transport === 'sse' ? (await import('../remote/http-sse.ts')).HttpSse : StreamableHttp;
+  const beginsWithSse = settings.transport === 'sse' || (settings.transport === 'auto' && settings.sseFirst);
+  const Transport = beginsWithSse ? (await import('../remote/http-sse.ts')).HttpSse : StreamableHttp;
   const exitCode = await new Promise<number>((resolve) => {
     let ending = false;
     const end = async (code: number, patience: number): Promise<void> => {

@@ -1,4 +1,5 @@
-import { callbackHosts, type SignInSettings } from '../settings.ts';
+import { isObject } from '../jsonrpc.ts';
+import { callbackHosts, clientAuthMethodChoices, type SignInSettings } from '../settings.ts';
 import { readGrantSettings } from './grant-settings.ts';
 import type { OptionReader } from './option-reader.ts';
 import { readExpanded, readHttpsUrl, unsafe } from './sign-in-values.ts';
@@ -28,6 +29,10 @@ export function readSignInSettings(read: OptionReader, env: NodeJS.ProcessEnv): 
     resource: read.flag('no-resource') ? null : resource,
     clientId,
     clientSecret,
+    ...(read.text('client-auth-method') !== undefined && {
+      clientAuthMethod: read.choice('client-auth-method', clientAuthMethodChoices, 'none'),
+    }),
+    registrationMetadata: readRegistrationMetadata(read),
     clientMetadataUrl: readHttpsUrl(read, 'client-metadata-url', true),
     issuer: readHttpsUrl(read, 'issuer', false),
     authorizeParams: readAuthorizeParams(read),
@@ -45,6 +50,7 @@ export function readSignInSettings(read: OptionReader, env: NodeJS.ProcessEnv): 
     browser: !read.flag('no-browser'),
     deviceCode: read.flag('device-code'),
     ...readGrantSettings(read, env, clientId, clientSecret),
+    successUrl: readSuccessUrl(read),
   };
 }
 
@@ -64,13 +70,49 @@ function readScope(read: OptionReader): string | undefined {
     : read.fail('scope', 'must be scopes with blanks between them');
 }
 
+/** It is opened by the browser, which has no word of the sign-in in its hands then. */
+function readSuccessUrl(read: OptionReader): string | undefined {
+  const text = readHttpsUrl(read, 'auth-success-url', false);
+  if (text === undefined) return undefined;
+  return text.includes('?') ? read.fail('auth-success-url', 'must be a URL without a query') : text;
+}
+
+/** What the sign-in itself decides, so that a registration can't say otherwise. */
+const derivedMembers = ['redirect_uris', 'client_id', 'client_secret', 'scope', 'token_endpoint_auth_method'];
+
+function readRegistrationMetadata(read: OptionReader): Record<string, unknown> | undefined {
+  const text = read.text('registration-metadata');
+  if (text === undefined) return undefined;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return read.fail('registration-metadata', 'must be a JSON object');
+  }
+  if (!isObject(json)) return read.fail('registration-metadata', 'must be a JSON object');
+  const derived = Object.keys(json).find((name) => derivedMembers.includes(name));
+  return derived === undefined
+    ? json
+    : read.fail('registration-metadata', `can't set "${derived}", which the sign-in derives itself`);
+}
+
+/** Where a parameter that the flow derives has an option of its own. */
+const optionsFor: Readonly<Record<string, string>> = {
+  scope: '--scope',
+  resource: '--resource',
+  client_id: '--client-id',
+};
+
 function readAuthorizeParams(read: OptionReader): Record<string, string> {
   const pairs = read.list('authorize-param').map((line): [string, string] => {
     const at = line.indexOf('=');
     const name = line.slice(0, at);
     if (at < 1 || !/^[\x21-\x7e]+$/.test(name)) return read.fail('authorize-param', 'must read key=value');
     if (reservedParameters.test(name))
-      return read.fail('authorize-param', `can't set "${name}", which the sign-in derives itself`);
+      return read.fail(
+        'authorize-param',
+        `can't set "${name}", which ${optionsFor[name] === undefined ? 'the sign-in derives itself' : `${optionsFor[name]} does`}`,
+      );
     return [name, line.slice(at + 1)];
   });
   return Object.fromEntries(pairs);

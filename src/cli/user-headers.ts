@@ -23,12 +23,20 @@ export function readUserHeaders(
   env: NodeJS.ProcessEnv,
 ): Record<string, string> {
   const headers = new Map<string, [name: string, value: string]>();
-  const all = [...(file === undefined ? [] : linesOfFile(file)), ...lines];
-  for (const line of all) {
+  for (const line of userHeaderLines(lines, file)) {
     const [name, value] = parseHeader(line, env);
     headers.set(name.toLowerCase(), [name, value]);
   }
   return Object.fromEntries(headers.values());
+}
+
+/**
+ * The lines of `--header-file` and `--header`, with their variables.
+ *
+ * @throws DrawbridgeError `usage` for a file that can't be used
+ */
+export function userHeaderLines(lines: readonly string[], file: string | undefined): string[] {
+  return [...(file === undefined ? [] : linesOfFile(file)), ...lines];
 }
 
 function parseHeader(line: string, env: NodeJS.ProcessEnv): [string, string] {

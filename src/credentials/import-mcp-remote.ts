@@ -4,6 +4,7 @@ import { displayText } from '../errors.ts';
 import { isObject } from '../jsonrpc.ts';
 import type { Logger } from '../logger.ts';
 import type { Settings } from '../settings.ts';
+import { mcpRemoteHeaders } from './mcp-remote-hash.ts';
 import {
   hashesOf,
   type Ignore,
@@ -81,15 +82,21 @@ export function findMcpRemoteSignIns(
 
 /** Whether mcp-remote has kept tokens for the connection of these settings, which a bridge takes over. */
 export function hasMcpRemoteSignIn(
-  { url, signIn, headers, network }: Settings,
+  settings: Settings,
   log: Parameters<typeof findMcpRemoteSignIns>[2],
 ): boolean {
+  const { signIn, network } = settings;
   const folder = mcpRemoteFolder(network.env);
   if (folder === undefined || signIn.profile !== 'default') return false;
+  return findMcpRemoteSignIns(folder, connectionOf(settings), log).length > 0;
+}
+
+/** What mcp-remote would have been given by these settings. */
+export function connectionOf({ url, signIn, headers, headerLines }: Settings): McpRemoteConnection {
   const { authorizeParams, clientMetadataUrl } = signIn;
   const resource = signIn.resource ?? undefined;
-  const query = { server: url, resource, headers, authorizeParams, clientMetadataUrl };
-  return findMcpRemoteSignIns(folder, query, log).length > 0;
+  const given = headerLines === undefined ? headers : mcpRemoteHeaders(headerLines);
+  return { server: url, resource, headers: given, authorizeParams, clientMetadataUrl };
 }
 
 /** Whether two texts name the same issuer: mcp-remote writes it with a slash at its end or without. */

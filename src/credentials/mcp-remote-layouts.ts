@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -11,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { isObject } from '../jsonrpc.ts';
+import { mcpRemoteHash, sortedJson } from './mcp-remote-hash.ts';
 
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 
@@ -87,18 +87,9 @@ export function hashesOf(connection: McpRemoteConnection, version: readonly numb
   const urls = [server.href, ...(server.pathname === '/' && !server.search ? [server.origin] : [])];
   const separates = version === undefined || compare(version, SEPARATES_SINCE) >= 0;
   const more = separates
-    ? [resource, sortedJson(authorizeParams), sortedJson(headers), clientMetadataUrl].filter((part) => part)
+    ? [resource, sortedJson(authorizeParams), sortedJson(headers), clientMetadataUrl]
     : [];
-  return urls.map((url) =>
-    createHash('md5')
-      .update([url, ...more].join('|'))
-      .digest('hex'),
-  );
-}
-
-function sortedJson(values: Readonly<Record<string, string>>): string | undefined {
-  const names = Object.keys(values).sort();
-  return names.length > 0 ? JSON.stringify(values, names) : undefined;
+  return urls.map((url) => mcpRemoteHash(url, more));
 }
 
 function compare(one: readonly number[], other: readonly number[]): number {

@@ -44,6 +44,10 @@ export interface ConnectionRecord {
   issuer: string;
   /** The resource indicator that the grant was made for (RFC 8707); null: without one. */
   resource: string | null;
+  /** The user has chosen that: it keeps the record apart from those for other resources. */
+  isResourceChosen?: true | undefined;
+  /** The parameters of the user's for the authorization request, as sorted JSON; they keep it apart as well. */
+  authorizeParams?: string | undefined;
   client: ClientIdentity;
   tokenEndpoint: string;
   revocationEndpoint?: string | undefined;
@@ -105,6 +109,8 @@ export function parseConnectionRecord(value: unknown): ConnectionRecord | undefi
     (value.resource === null || isText(value.resource)) &&
     isClientIdentity(value.client) &&
     isText(value.tokenEndpoint) &&
+    isOptional(value.isResourceChosen, (chosen) => chosen === true) &&
+    isOptional(value.authorizeParams, isText) &&
     isOptional(value.revocationEndpoint, isText) &&
     isText(value.accessToken) &&
     // Without its key a bound token is of no use, nor is it ever presented without.
@@ -147,9 +153,13 @@ export function connectionFileId({
   issuer,
   client,
   grant,
-}: Pick<ConnectionRecord, 'server' | 'profile' | 'resource' | 'issuer' | 'client' | 'grant'>): string {
-  const kind = grant === undefined ? [] : [grant];
-  return `${connectionId(server, profile)}-${idOf(resource, issuer, client.id, ...kind).slice(0, 32)}`;
+  authorizeParams,
+}: Pick<
+  ConnectionRecord,
+  'server' | 'profile' | 'resource' | 'issuer' | 'client' | 'grant' | 'authorizeParams'
+>): string {
+  const more = [grant, authorizeParams].filter((part) => part !== undefined);
+  return `${connectionId(server, profile)}-${idOf(resource, issuer, client.id, ...more).slice(0, 32)}`;
 }
 
 /**

@@ -84,15 +84,10 @@ export function isStrangeRefusal(outcome: Outcome): boolean {
 /** An error status as an error for the local client, with what the remote said about it, bounded and marked as its. */
 export function statusError(response: ErrorResponse, target: string): DrawbridgeError {
   const { status } = response;
-  const retryAfter = parseRetryAfter(response.headers['retry-after']);
   const remote = remoteBody(response);
-  const details: ErrorDetails = {
-    status,
-    url: target,
-    ...(isObject(remote) && typeof remote.request_id === 'string' && { requestId: remote.request_id }),
-    ...headerDetails(response),
-    ...(remote !== undefined && { remote }),
-  };
+  const told = { ...bodyDetails(remote), ...headerDetails(response) };
+  const { retryAfter } = told;
+  const details: ErrorDetails = { status, url: target, ...told, ...(remote !== undefined && { remote }) };
   if (status === 401 || status === 403) {
     const what = status === 401 ? 'wants a sign-in or an API key' : 'refuses this access (403)';
     return new DrawbridgeError(
@@ -104,10 +99,45 @@ export function statusError(response: ErrorResponse, target: string): Drawbridge
   if (status === 429 || (status === 503 && retryAfter !== undefined)) {
     const when = retryAfter === undefined ? 'later' : `in ${retryAfter} s`;
     const what = status === 429 ? 'has had too many requests' : 'is not available just now';
-    return new DrawbridgeError('rate-limited', `${target} ${what}; try again ${when}.`, details);
+    const message = `${target} ${what}; try again ${when}${forTheModel(told)}.`;
+    return new DrawbridgeError('rate-limited', message, details);
   }
   const hint = status === 404 || status === 405 ? '; is the path of the URL right?' : '.';
-  return new DrawbridgeError('http-status', `${target} answered with HTTP status ${status}${hint}`, details);
+  const message = `${target} answered with HTTP status ${status}${forTheModel(told)}${hint}`;
+  return new DrawbridgeError('http-status', message, details);
+}
+
+/**
+ * Most clients show a model the message alone: the id to quote, and the limits that were met. Only what has the form of
+ * an id or a number gets into the sentence, for the words of the remote are never in it [76].
+ */
+function forTheModel({ requestId, rateLimit }: ErrorDetails): string {
+  const limits = Object.entries(isObject(rateLimit) ? rateLimit : {}).filter(
+    ([name, value]) =>
+      /^(x-)?ratelimit-[a-z-]{1,20}$/.test(name) && /^\d[\d.,;=w ]{0,30}$/.test(String(value)),
+  );
+  const parts = [
+    ...(/^[\w.:-]{1,64}$/.test(String(requestId ?? '')) ? [`request ${requestId}`] : []),
+    ...limits.slice(0, 4).map(([name, value]) => `${name} ${value}`),
+  ];
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** What services tell in the body of an error that others have headers for, at the top or in an object within. */
+function bodyDetails(remote: JsonValue | undefined): ErrorDetails {
+  const places = [remote, memberOf(remote, 'error'), memberOf(remote, 'data')];
+  const first = (name: string, type: string): JsonValue | undefined =>
+    places.map((place) => memberOf(place, name)).find((value) => typeof value === type);
+  const requestId = first('request_id', 'string');
+  const seconds = Number(first('retry_after_seconds', 'number'));
+  return {
+    ...(requestId !== undefined && { requestId: displayText(String(requestId)) }),
+    ...(seconds >= 0 && seconds < 1e9 && { retryAfter: Math.ceil(seconds) }),
+  };
+}
+
+function memberOf(value: JsonValue | undefined, name: string): JsonValue | undefined {
+  return isObject(value) && Object.hasOwn(value, name) ? (value[name] as JsonValue) : undefined;
 }
 
 /** What an error answer's headers tell beside its status: the delay, the limits, the id to quote to support. */

@@ -123,13 +123,15 @@ export function answerAuthorization(desk: Desk, exchange: EndpointExchange): voi
   if (!client.redirectUris.some((uri) => fits(uri, params.redirect_uri, options.exactRedirect))) {
     return exchange.body(400, '<h1>redirect_uri is not registered</h1>', { 'Content-Type': 'text/html' });
   }
-  const error = faultOf(params, options, pushed !== undefined);
+  const { consent = ({ scope = '' }) => scope } = options;
+  const scope = consent(params);
+  const fault = faultOf(params, options, pushed !== undefined);
+  const error = fault ?? (scope === undefined ? 'access_denied' : undefined);
   const redirect = new URL(params.redirect_uri as string);
   const answered: Fields = { state: params.state, iss: issuer };
   if (error !== undefined) answered.error = error;
   else {
-    const { scope = '', resource } = params;
-    const grant = book.addGrant({ clientId: client.id, scope, resource });
+    const grant = book.addGrant({ clientId: client.id, scope: scope ?? '', resource: params.resource });
     const code = book.secret('code');
     const challenge = params.code_challenge as string;
     book.codes.set(code, { grant, challenge, redirectUri: redirect.href, used: false });

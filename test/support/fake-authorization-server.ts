@@ -44,6 +44,8 @@ export interface FakeAuthorizationServerOptions {
   metadataAt?: string[];
   metadata?: Changes;
   registration?: Changes;
+  /** The scope that a person grants when asked; undefined: they refuse. By default all that was asked for. */
+  consent?: (params: Record<string, string>) => string | undefined;
   /** The parameters of the redirect back to the client. */
   redirect?: Changes;
   /** The token response. */

@@ -29,6 +29,8 @@ export interface Protection {
   prm?: Record<string, unknown> | false | ((usual: Record<string, unknown>) => unknown);
   /** Where it is: below the well-known path with the path of the remote, without it, or only where the challenge says. */
   prmAt?: 'path' | 'root' | 'challenge-only';
+  /** The paths of the MCP endpoints, each with metadata of its own; by default one is at every path that is asked. */
+  endpoints?: string[];
   /** JSON-RPC methods that need no token. */
   publicMethods?: string[];
   /** The status of a GET without a good token, 401 by default; 405 is answered to every GET. */
@@ -74,13 +76,20 @@ export async function startProtectedRemote(
     const { method, message } = request;
     const { pathname } = new URL(request.path, remote.origin);
     if (protection.own?.take(request, exchange.response)) return true;
-    if (pathname === metadataPath(protection, remote) && protection.prm !== false) {
+    const endpoint = endpointsOf(protection, remote).find(
+      (one) => pathname === metadataPath(protection, one),
+    );
+    if (endpoint !== undefined && protection.prm !== false) {
       metadataRequests.push(request);
-      exchange.json(200, metadataOf(protection, remote));
+      exchange.json(200, metadataOf(protection, remote.origin + endpoint));
       return true;
     }
     if (pathname.startsWith('/.well-known/')) {
       if (pathname.includes('oauth-protected-resource')) metadataRequests.push(request);
+      exchange.status(404);
+      return true;
+    }
+    if (protection.endpoints && !protection.endpoints.includes(pathname)) {
       exchange.status(404);
       return true;
     }
@@ -106,13 +115,17 @@ export async function startProtectedRemote(
   };
 }
 
-function metadataPath({ prmAt = 'path' }: Protection, { url }: FakeRemote): string {
-  if (prmAt === 'challenge-only') return '/about/protection.json';
-  const path = prmAt === 'path' ? new URL(url).pathname : '';
-  return `/.well-known/oauth-protected-resource${path}`;
+/** The paths that have metadata of their own. */
+function endpointsOf({ endpoints }: Protection, { url }: FakeRemote): string[] {
+  return endpoints ?? [new URL(url).pathname];
 }
 
-function metadataOf(protection: Protection, { url }: FakeRemote): unknown {
+function metadataPath({ prmAt = 'path' }: Protection, endpoint: string): string {
+  if (prmAt === 'challenge-only') return '/about/protection.json';
+  return `/.well-known/oauth-protected-resource${prmAt === 'path' ? endpoint : ''}`;
+}
+
+function metadataOf(protection: Protection, url: string): unknown {
   const { prm, own, authorizationServers = own ? [own.issuer] : [] } = protection;
   const usual = {
     resource: protection.resource ?? url,
@@ -132,12 +145,14 @@ function challengeOf(
   const { challenge, scopeNeeded } = protection;
   if (typeof challenge === 'string') return challenge;
   if (challenge !== undefined) return challenge(problem, request);
+  const [endpoint = ''] = endpointsOf(protection, remote);
+  const asked = protection.endpoints ? new URL(request.path, remote.origin).pathname : endpoint;
   const parameters = {
     realm: 'mcp',
     error: problem === 'missing' ? undefined : problem,
     scope: scopeNeeded,
     resource_metadata:
-      protection.prm === false ? undefined : `${remote.origin}${metadataPath(protection, remote)}`,
+      protection.prm === false ? undefined : `${remote.origin}${metadataPath(protection, asked)}`,
   };
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
   return `Bearer ${given.map(([name, value]) => `${name}="${value}"`).join(', ')}`;

@@ -35,8 +35,16 @@ interface StartOptions {
 export async function signInWorld(options: WorldOptions = {}): Promise<SignInWorld> {
   const server = await startFakeAuthorizationServer(options.authorization);
   const remote = await protectedBy(server, options.protection, options.remote);
-  const setup = signInSetup(options.browser ?? recordingBrowser(), options.env);
-  const world = new SignInWorld(server, remote, setup);
+  return userOf(server, remote, options);
+}
+
+/** Somebody with a home and a browser, in front of servers that are there already. */
+export function userOf(
+  server: FakeAuthorizationServer,
+  remote: ProtectedRemote,
+  { browser, env }: Pick<WorldOptions, 'browser' | 'env'> = {},
+): SignInWorld {
+  const world = new SignInWorld(server, remote, signInSetup(browser ?? recordingBrowser(), env));
   // Runs before the home is deleted and after every process of the test was ended.
   onTestFinished(() => world.expectNoSecrets());
   return world;

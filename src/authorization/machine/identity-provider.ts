@@ -1,4 +1,5 @@
-import { type ConnectionRecord, findConnections } from '../../credentials/record.ts';
+import { findOwnConnections } from '../../credentials/apart.ts';
+import type { ConnectionRecord } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -32,6 +33,7 @@ export function identityProviderSettings(settings: Settings): Settings {
       clientId,
       clientSecret,
       clientKey: undefined,
+      clientAuthMethod: undefined,
       clientMetadataUrl: undefined,
       issuer,
       grant: 'user',
@@ -108,7 +110,7 @@ export class IdentityProviderUser implements Authorizer, IdTokens {
 
   get #record(): ConnectionRecord | undefined {
     const { url, signIn } = this.#settings;
-    return findConnections(this.#store, url.href, signIn.profile)[0]?.record;
+    return findOwnConnections(this.#store, url.href, signIn)[0]?.record;
   }
 
   #needed(): DrawbridgeError {

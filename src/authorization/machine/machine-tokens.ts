@@ -1,3 +1,4 @@
+import { askedFor, findOwnConnections } from '../../credentials/apart.ts';
 import { connectionId } from '../../credentials/ids.ts';
 import {
   type ConnectionRecord,
@@ -105,7 +106,8 @@ export class MachineTokens {
     const { challenge, earlierScope } = wish;
     try {
       const known = findConnections(store, url.href, signIn.profile);
-      const other = known.find(({ record }) => isEnough(record, signIn, wish));
+      const own = findOwnConnections(store, url.href, signIn);
+      const other = own.find(({ record }) => isEnough(record, signIn, wish));
       if (other) return { kind: 'renewed', stored: other, isStored: true };
       const task = createTask(settings, folder, {
         challenge,
@@ -151,6 +153,7 @@ export class MachineTokens {
       profile: signIn.profile,
       issuer,
       resource,
+      ...askedFor(signIn),
       client: identityOf(client),
       tokenEndpoint,
       tokenType: 'Bearer',

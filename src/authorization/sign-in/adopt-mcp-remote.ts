@@ -1,5 +1,7 @@
+import { askedFor, findOwnConnections, signInId } from '../../credentials/apart.ts';
 import { connectionId, idOf } from '../../credentials/ids.ts';
 import {
+  connectionOf,
   findMcpRemoteSignIns,
   isSameIssuer,
   type McpRemoteSignIn,
@@ -10,7 +12,6 @@ import {
   type ClientIdentity,
   type ConnectionRecord,
   connectionFileId,
-  findConnections,
 } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, displayText } from '../../errors.ts';
@@ -54,38 +55,48 @@ export async function adoptMcpRemote(
 ): Promise<boolean> {
   try {
     const { url, signIn } = settings;
-    if (findConnections(store, url.href, signIn.profile).length > 0) return true;
+    if (findOwnConnections(store, url.href, signIn).length > 0) return true;
     const signIns = candidates(settings, store, log);
     if (signIns.length === 0) return false;
     const record = await confirm(settings, signIns, new Discovery(http, url), metadataUrl, log);
-    return record !== undefined && (await save(store, record, log));
+    return record !== undefined && (await save(store, record, signIn, log));
   } catch (error) {
     log.info('sign-in of mcp-remote not imported', { reason: asDrawbridgeError(error).reason });
     return false;
   }
 }
 
-/** From now on nothing is imported for a connection: it was, or its user has signed out. */
-export async function endImport(store: CredentialStore, server: string, profile: string): Promise<void> {
-  await put(store, 'memory', importId(server, profile), { schema: 1, imported: true });
+/**
+ * From now on nothing is imported for a connection: it was, or its user has signed out.
+ *
+ * @param signIn whose sign-in was imported; undefined: nobody's is
+ */
+export async function endImport(
+  store: CredentialStore,
+  server: string,
+  profile: string,
+  signIn?: SignInSettings,
+): Promise<void> {
+  const id = signIn ? importId(server, signIn) : importEndId(server, profile);
+  await put(store, 'memory', id, { schema: 1, imported: true });
 }
 
-function importId(server: string, profile: string): string {
+function importEndId(server: string, profile: string): string {
   return idOf('import', server, profile);
 }
 
-function candidates(
-  { url, signIn, headers, network }: Settings,
-  store: CredentialStore,
-  log: Logger,
-): McpRemoteSignIn[] {
+/** Who asks for another resource, or by other parameters, has another sign-in there as well. */
+function importId(server: string, signIn: SignInSettings): string {
+  return idOf('import', server, signIn.profile, signInId(server, signIn));
+}
+
+function candidates(settings: Settings, store: CredentialStore, log: Logger): McpRemoteSignIn[] {
+  const { url, signIn, network } = settings;
   const folder = mcpRemoteFolder(network.env);
   if (signIn.profile !== PROFILE || folder === undefined) return [];
-  if (store.read('memory', importId(url.href, PROFILE))) return [];
-  const { authorizeParams, clientMetadataUrl } = signIn;
-  const resource = signIn.resource ?? undefined;
-  const query = { server: url, resource, headers, authorizeParams, clientMetadataUrl };
-  const found = findMcpRemoteSignIns(folder, query, log);
+  const ends = [importEndId(url.href, PROFILE), importId(url.href, signIn)];
+  if (ends.some((id) => store.read('memory', id))) return [];
+  const found = findMcpRemoteSignIns(folder, connectionOf(settings), log);
   for (const { accessToken, refreshToken, client } of found)
     for (const secret of [accessToken, refreshToken, client?.secret]) if (secret) log.protect(secret);
   return found;
@@ -119,6 +130,7 @@ async function confirm(
     issuer: server.issuer,
     // Without metadata that names it mcp-remote sends none.
     resource: signIn.resource !== undefined ? signIn.resource : isOmitted ? null : protectedResource.resource,
+    ...askedFor(signIn),
     client,
     tokenEndpoint: server.tokenEndpoint,
     tokenType: 'Bearer',
@@ -210,17 +222,22 @@ function clientIdentity(
 }
 
 /** Stores the record, unless somebody was quicker. */
-async function save(store: CredentialStore, record: ConnectionRecord, log: Logger): Promise<boolean> {
+async function save(
+  store: CredentialStore,
+  record: ConnectionRecord,
+  signIn: SignInSettings,
+  log: Logger,
+): Promise<boolean> {
   const { server, profile } = record;
   const lock = await store.lock(recordLock(connectionId(server, profile)), LOCK_PATIENCE);
   if (!lock) return false;
   try {
-    if (findConnections(store, server, profile).length > 0) return true;
-    if (store.read('memory', importId(server, profile))) return false;
+    if (findOwnConnections(store, server, signIn).length > 0) return true;
+    if (store.read('memory', importEndId(server, profile))) return false;
     await put(store, 'connection', connectionFileId(record), record);
     const renewable = record.refreshToken !== undefined;
     log.info('sign-in of mcp-remote imported', { issuer: displayText(record.issuer), renewable });
-    await endImport(store, server, profile).catch((error: unknown) =>
+    await endImport(store, server, profile, signIn).catch((error: unknown) =>
       log.debug('import not noted', { reason: asDrawbridgeError(error).reason }),
     );
     return true;

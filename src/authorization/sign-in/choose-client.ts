@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { idOf } from '../../credentials/ids.ts';
 import type { RegistrationRecord } from '../../credentials/record.ts';
 import { parseRegistrationRecord } from '../../credentials/record.ts';
@@ -8,10 +9,11 @@ import type { CallbackHost, SignInSettings } from '../../settings.ts';
 import type { CallbackServer } from '../browser/callback-server.ts';
 import { configuredClient } from '../client-authentication.ts';
 import type { AuthorizationServerMetadata } from '../metadata.ts';
-import { isAlive, RegistrationRefused, register } from '../registration.ts';
+import { isAlive, RegistrationRefused, type RegistrationTerms, register } from '../registration.ts';
 import { covers, unite } from '../scopes.ts';
 import { put } from '../stored-credentials.ts';
 import type { TokenClient } from '../token-endpoint.ts';
+import { documentRedirects, type Redirect } from './document-redirects.ts';
 import type { SignInTask } from './task.ts';
 
 /**
@@ -19,6 +21,9 @@ import type { SignInTask } from './task.ts';
  * redirects whole, though any port of a loopback address should do (RFC 8252 section 7.3).
  */
 export const DOCUMENT_PORTS = [33418, 33419, 33420] as const;
+
+/** The path of our own redirects. */
+const DEFAULT_PATH = '/callback';
 
 /** Who the sign-in is made as, and the loopback that is listened on for it. */
 export interface ChosenClient {
@@ -37,7 +42,7 @@ export interface ClientChoice {
   /** Whether its tokens are to be bound to a key: such a client is registered by itself. */
   isBound?: boolean;
   /** Listens on the loopback; throws where a port that was given is taken. */
-  listen: (host: CallbackHost, port: number) => Promise<CallbackServer>;
+  listen: (host: CallbackHost, port: number, path?: string) => Promise<CallbackServer>;
 }
 
 /**
@@ -60,8 +65,8 @@ export async function chooseClient(
   if (client?.source === 'configured')
     return { client, callback: bound ?? (await listen(host, port)), isCached: false };
   if (client && !renews) {
-    const ports = port === 0 ? [...DOCUMENT_PORTS, 0] : [port];
-    return { client, callback: bound ?? (await listenOnFirst(listen, host, ports)), isCached: false };
+    const callback = bound ?? (await listenOnFirst(listen, await documentPlaces(choice, client.id)));
+    return { client, callback, isCached: false };
   }
   return registeredClient(choice, renews, bound);
 }
@@ -96,15 +101,16 @@ async function registeredClient(
     port === undefined ? null : String(port),
     path,
     ...(isBound ? ['dpop'] : []),
+    ...termsId(task.signIn),
   );
   const stored = store.read<unknown>('client', id);
   const kept = stored && parseRegistrationRecord(stored.value);
   const isUsable =
     kept && !renews && isAlive(kept) && (kept.scope === undefined || covers(kept.scope, scope));
   if (isUsable) {
-    const redirect = new URL(kept.redirectUri);
-    const keptHost = redirect.hostname === 'localhost' ? 'localhost' : '127.0.0.1';
-    const callback = await listen(keptHost, Number(redirect.port)).catch(() => undefined);
+    const { hostname, port: keptPort } = new URL(kept.redirectUri);
+    const keptHost = hostname === 'localhost' ? 'localhost' : '127.0.0.1';
+    const callback = await listen(keptHost, Number(keptPort)).catch(() => undefined);
     if (callback?.redirectUri === kept.redirectUri) return { client: kept.client, callback, isCached: true };
     await callback?.close();
   }
@@ -118,7 +124,7 @@ async function registeredClient(
       redirectUri,
       scope === undefined ? undefined : wanted,
       new URL(task.server),
-      { isBound },
+      { ...termsOf(task.signIn), isBound },
     );
   try {
     record = await registerFor(callback);
@@ -145,15 +151,37 @@ async function registeredClient(
   return { client: record.client, callback, isCached: false };
 }
 
+/** What the user wants to be registered otherwise than usual. */
+export function termsOf({ registrationMetadata, clientAuthMethod }: SignInSettings): RegistrationTerms {
+  return { metadata: registrationMetadata, authMethod: clientAuthMethod };
+}
+
+/** For the id of a registration: of whom other things are said is another client. */
+export function termsId(signIn: SignInSettings): string[] {
+  const { metadata, authMethod } = termsOf(signIn);
+  return metadata || authMethod ? [JSON.stringify([metadata ?? null, authMethod ?? null])] : [];
+}
+
+/** Where to listen for a client ID metadata document: as we write such documents, unless it is written otherwise. */
+async function documentPlaces({ task, http }: ClientChoice, url: string): Promise<Redirect[]> {
+  const { host: given, port, path } = task.signIn.callback;
+  const host = given ?? '127.0.0.1';
+  if (port !== undefined) return [{ host, port, path }];
+  const ours = [...DOCUMENT_PORTS, 0].map((one): Redirect => ({ host, port: one, path }));
+  if (given !== undefined || path !== DEFAULT_PATH) return ours;
+  const listed = await documentRedirects(http, url);
+  const isOurs = ours.some((one) => listed.some((other) => isDeepStrictEqual(one, other)));
+  return isOurs || listed.length === 0 ? ours : listed;
+}
+
 async function listenOnFirst(
   listen: ClientChoice['listen'],
-  host: CallbackHost,
-  ports: readonly number[],
+  places: readonly Redirect[],
 ): Promise<CallbackServer> {
   let fault: unknown;
-  for (const port of ports) {
+  for (const { host, port, path } of places) {
     try {
-      return await listen(host, port);
+      return await listen(host, port, path);
     } catch (error) {
       fault = error;
     }

@@ -4,7 +4,7 @@ import { DEVICE_CODE_GRANT, isAlive, register } from '../registration.ts';
 import { covers, unite } from '../scopes.ts';
 import { put } from '../stored-credentials.ts';
 import type { TokenClient } from '../token-endpoint.ts';
-import { type ClientChoice, givenClient } from './choose-client.ts';
+import { type ClientChoice, givenClient, termsId, termsOf } from './choose-client.ts';
 
 /** Registered because many servers take no client without one. Nothing listens there, and no request names it. */
 const UNUSED_REDIRECT = 'http://127.0.0.1/callback';
@@ -21,7 +21,8 @@ export async function chooseDeviceClient(
 ): Promise<{ client: TokenClient; isCached: boolean }> {
   const given = await givenClient(task.signIn, server);
   if (given && !(renews && given.source === 'metadata-document')) return { client: given, isCached: false };
-  const id = idOf('registration', server.issuer, DEVICE_CODE_GRANT, ...(isBound ? ['dpop'] : []));
+  const apart = [...(isBound ? ['dpop'] : []), ...termsId(task.signIn)];
+  const id = idOf('registration', server.issuer, DEVICE_CODE_GRANT, ...apart);
   const stored = store.read<unknown>('client', id);
   const kept = stored && parseRegistrationRecord(stored.value);
   const isUsable =
@@ -29,8 +30,8 @@ export async function chooseDeviceClient(
   if (isUsable) return { client: kept.client, isCached: true };
   const wanted = scope === undefined ? undefined : unite(kept?.scope, scope);
   const mcpServer = new URL(task.server);
-  const special = { grants: [DEVICE_CODE_GRANT], isBound };
-  const record = await register(http, server, UNUSED_REDIRECT, wanted, mcpServer, special);
+  const terms = { ...termsOf(task.signIn), grants: [DEVICE_CODE_GRANT], isBound };
+  const record = await register(http, server, UNUSED_REDIRECT, wanted, mcpServer, terms);
   await put(store, 'client', id, record);
   return { client: record.client, isCached: false };
 }

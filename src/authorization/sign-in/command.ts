@@ -40,6 +40,14 @@ export function loginCommand(settings: Pick<Settings, 'url' | 'signIn' | 'behalf
     add('idp-client-id', identityProvider?.clientId);
     add('idp-token-endpoint', identityProvider?.tokenEndpoint);
     add('id-token-file', identityProvider?.idTokenFile);
+    // Registered with the client, so another one would be refused.
+    const { host, port, path } = signIn.callback;
+    if (signIn.clientId !== undefined) {
+      add('client-auth-method', signIn.clientAuthMethod);
+      add('callback-port', port === undefined ? undefined : String(port));
+      add('callback-host', host);
+      add('callback-path', path === '/callback' ? undefined : path);
+    }
     add('issuer', signIn.issuer);
     add('scope', signIn.scope);
     add('resource', signIn.resource ?? undefined);

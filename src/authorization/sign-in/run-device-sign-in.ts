@@ -1,4 +1,4 @@
-import { connectionId } from '../../credentials/ids.ts';
+import { signInId } from '../../credentials/apart.ts';
 import { type ConnectionRecord, findConnections } from '../../credentials/record.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import { OAuthHttp } from '../../platform/oauth-http.ts';
@@ -47,7 +47,7 @@ export interface DeviceSignInOptions
  */
 export async function runDeviceSignIn(options: DeviceSignInOptions): Promise<ConnectionRecord> {
   const { task, store, signal } = options;
-  const attempts = new SignInAttempts(store, connectionId(task.server, task.signIn.profile));
+  const attempts = new SignInAttempts(store, signInId(task.server, task.signIn));
   // Proves that the store can be written before the user is asked for anything [66].
   await attempts.begin(false);
   try {

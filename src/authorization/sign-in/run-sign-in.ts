@@ -1,4 +1,4 @@
-import { connectionId } from '../../credentials/ids.ts';
+import { findOwnConnections, signInId } from '../../credentials/apart.ts';
 import { type ConnectionRecord, findConnections } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
 import { asDrawbridgeError, DrawbridgeError, displayText } from '../../errors.ts';
@@ -91,7 +91,7 @@ class SignInFlow {
     this.#options = options;
     this.#server = new URL(task.server);
     this.#http = new OAuthHttp(this.#server, { ...task.network, env });
-    this.#attempts = new SignInAttempts(store, connectionId(task.server, task.signIn.profile));
+    this.#attempts = new SignInAttempts(store, signInId(task.server, task.signIn));
     this.#finished = new Promise((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;
@@ -177,11 +177,11 @@ class SignInFlow {
         server: this.#chosen.authorizationServer,
         scope: this.#terms.scope,
         isBound: this.#binding !== undefined,
-        listen: (host, port) =>
+        listen: (host, port, path = task.signIn.callback.path) =>
           CallbackServer.listen({
             host,
             port,
-            path: task.signIn.callback.path,
+            path,
             onCallback: (parameters) => this.#receive(parameters),
           }),
       },
@@ -270,6 +270,9 @@ class SignInFlow {
     try {
       const tokens = await exchangeCode(this.#http, this.#request, response.code);
       this.#finish(await saveSignIn(store, task, this.#request, tokens));
+      const { successUrl } = task.signIn;
+      // Nothing is added to it: the page is the user's, and none of the sign-in's business.
+      if (successUrl !== undefined) return { kind: 'redirect', url: successUrl };
       return { kind: 'page', page: 'signed-in', facts: this.#facts() };
     } catch (error) {
       if (error instanceof OAuthError) return this.#repair(error.code, error.description, error);
@@ -323,7 +326,7 @@ class SignInFlow {
   #lookForOthers(): void {
     const { store, task } = this.#options;
     try {
-      const [latest] = findConnections(store, task.server, task.signIn.profile);
+      const [latest] = findOwnConnections(store, task.server, task.signIn);
       if (latest && latest.record.signedInAt > this.#startedAt && !this.#isAnswered)
         this.#finish(latest.record);
     } catch {

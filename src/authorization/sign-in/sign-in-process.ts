@@ -1,6 +1,5 @@
-import { connectionId } from '../../credentials/ids.ts';
+import { findOwnConnections, signInId } from '../../credentials/apart.ts';
 import { openStore } from '../../credentials/open-store.ts';
-import { findConnections } from '../../credentials/record.ts';
 import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import { type LogFields, Logger } from '../../logger.ts';
 import { runSignIn, type SignInControls } from './run-sign-in.ts';
@@ -47,14 +46,14 @@ export async function runSignInProcess(): Promise<number> {
       warn: (message: string, fields?: LogFields) => tell({ event: 'warning', message, fields }),
     };
     const { store } = await openStore(task.store, task.folder, { log });
-    const connection = connectionId(task.server, task.signIn.profile);
+    const connection = signInId(task.server, task.signIn);
     const gate = await store.lock(SIGN_IN_GATE, 0);
     if (!gate) {
       tell({ event: 'busy' });
       return 0;
     }
     try {
-      const [latest] = findConnections(store, task.server, task.signIn.profile);
+      const [latest] = findOwnConnections(store, task.server, task.signIn);
       // Another process may have been quicker between the bridge's look and the gate.
       if (!latest || latest.record.signedInAt <= task.replaces) {
         await runSignIn({

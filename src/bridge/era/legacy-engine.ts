@@ -30,7 +30,7 @@ import { methodRow } from './modern-client-tables.ts';
 export interface EngineOptions {
   createTransport: (options: TransportOptions) => RemoteTransport;
   transportOptions: Omit<TransportOptions, 'sink'>;
-  settings: Pick<Settings, 'transport' | 'network'>;
+  settings: Pick<Settings, 'transport' | 'network' | 'sseFirst' | 'pingInterval'>;
   newId: () => string;
   log: Logger;
 }
@@ -89,6 +89,7 @@ export class LegacyEngine implements RemoteSink {
       post: (message) => this.#forwarder.post(message),
       newId,
       requestTimeout: settings.network.requestTimeout,
+      pingInterval: settings.pingInterval,
       // Some servers answer nothing before they have something to say: only calls wait for that.
       listen: async () => this.#openStream(),
       onSessionEnded: () => listener.onSessionEnded(),
@@ -100,6 +101,7 @@ export class LegacyEngine implements RemoteSink {
     this.#forwarder = new Forwarder({
       transport: () => this.#remote.transport,
       fallBack: settings.transport === 'auto' ? () => this.#remote.fallBack() : undefined,
+      first: settings.sseFirst ? 'sse' : undefined,
       recovery: this.#recovery,
       log,
     });

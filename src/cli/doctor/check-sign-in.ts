@@ -10,7 +10,7 @@ import {
   checkPin,
   checkPkce,
 } from '../../authorization/sign-in/choose-server.ts';
-import { connectionId } from '../../credentials/ids.ts';
+import { signInId } from '../../credentials/apart.ts';
 import { asDrawbridgeError, displayText } from '../../errors.ts';
 import type { SignInSettings } from '../../settings.ts';
 import type { Examination } from './examination.ts';
@@ -100,7 +100,7 @@ function waysOf(server: AuthorizationServerMetadata): string[] {
 function lastFailure({ store, settings }: Examination): { reason: string; message: string } | undefined {
   const { url, signIn } = settings;
   if (!store) return undefined;
-  return new SignInAttempts(store, connectionId(url.href, signIn.profile)).unreadySince(0);
+  return new SignInAttempts(store, signInId(url.href, signIn)).unreadySince(0);
 }
 
 /** The scopes that a sign-in would ask for (MCP 2025-11-25, Scope Selection Strategy). */

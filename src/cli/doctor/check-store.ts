@@ -1,5 +1,5 @@
+import { findOwnConnections } from '../../credentials/apart.ts';
 import { openStore } from '../../credentials/open-store.ts';
-import { findConnections } from '../../credentials/record.ts';
 import { asDrawbridgeError, displayText } from '../../errors.ts';
 import type { LogFields } from '../../logger.ts';
 import type { Examination } from './examination.ts';
@@ -19,7 +19,7 @@ export async function checkStore(examination: Examination): Promise<Finding> {
     // Somebody has to be there to unlock a keychain.
     const mayPrompt = process.stdin.isTTY === true;
     const { store } = await openStore(settings.store, folder, { log, mayPrompt });
-    examination.stored = findConnections(store, settings.url.href, settings.signIn.profile);
+    examination.stored = findOwnConnections(store, settings.url.href, settings.signIn);
     examination.store = store;
     const { holder, sentence } = store.describeKeyHolder();
     const facts = { holder, folder };

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { runDeviceSignIn } from '../../authorization/sign-in/run-device-sign-in.ts';
-import { connectionId } from '../../credentials/ids.ts';
+import { signInId } from '../../credentials/apart.ts';
 import type { ConnectionRecord } from '../../credentials/record.ts';
 import { DrawbridgeError } from '../../errors.ts';
 import type { LoginStage } from './by-browser.ts';
@@ -14,7 +14,7 @@ import { deviceHelp } from './texts.ts';
 export async function loginByDeviceCode(stage: LoginStage): Promise<ConnectionRecord> {
   const { task, store, log, signal, terminal, printLink, announce } = stage;
   const { host } = new URL(task.server);
-  const connection = connectionId(task.server, task.signIn.profile);
+  const connection = signInId(task.server, task.signIn);
   const lock = await store.lock(`device:${connection}`, 0);
   if (!lock)
     throw new DrawbridgeError(

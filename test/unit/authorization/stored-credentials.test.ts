@@ -86,6 +86,20 @@ describe('what a sign-in has given', () => {
     ]);
   });
 
+  test('but keeps those that were asked for otherwise: two tenants of one server', async () => {
+    const { store } = newStore();
+    const tenants = ['https://one.example/', 'https://two.example/'];
+    for (const resource of [...tenants, ...tenants]) {
+      const answer = { ...tokens, accessToken: `for ${resource}` };
+      await saveSignIn(store, signInTask({ signIn: { resource } }), request({ resource }), answer);
+    }
+    await saveSignIn(store, signInTask(), request(), tokens);
+    expect(findConnections(store, SERVER, 'default').map(({ record }) => record.accessToken)).toEqual([
+      'new',
+      ...tenants.map((resource) => `for ${resource}`).reverse(),
+    ]);
+  });
+
   test('[27]: but keeps those of another issuer, and of another profile (R10)', async () => {
     const { store } = newStore();
     await storeConnection(store, connectionRecord({ issuer: 'https://old.example', accessToken: 'old' }));

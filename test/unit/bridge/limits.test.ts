@@ -35,6 +35,19 @@ describe('limitsFor [L-23, L-24]', () => {
       expect(limitsFor('ping', given).answer).toBeLessThanOrEqual(5 * SECOND);
   });
 
+  test('a limit for the beginning of an answer leaves the rest as it is, and so the other way round', () => {
+    expect(limitsFor('tools/call', { answer: 7 * SECOND })).toEqual({
+      answer: 7 * SECOND,
+      stream: HOUR,
+      total: 24 * HOUR,
+    });
+    expect(limitsFor('tools/list', { stream: 24 * HOUR })).toEqual({
+      answer: MINUTE,
+      stream: 24 * HOUR,
+      total: 24 * HOUR,
+    });
+  });
+
   test('--request-timeout is the limit for every method and phase', () => {
     for (const method of ['tools/list', 'tools/call'])
       expect(limitsFor(method, 7 * SECOND)).toMatchObject({ answer: 7 * SECOND, stream: 7 * SECOND });

@@ -102,6 +102,11 @@ describe('a client of the user’s own', () => {
 });
 
 describe('--authorize-param [6]', () => {
+  const instead: Record<string, string> = {
+    scope: '--scope does',
+    resource: '--resource does',
+    client_id: '--client-id does',
+  };
   test.each([
     'response_type',
     'response_mode',
@@ -122,7 +127,7 @@ describe('--authorize-param [6]', () => {
     'grant_type',
   ])('%s is derived by the sign-in itself', (name) => {
     expect(faultOf({ 'authorize-param': ['prompt=x', `${name}=x`] })).toBe(
-      `--authorize-param can't set "${name}", which the sign-in derives itself.`,
+      `--authorize-param can't set "${name}", which ${instead[name] ?? 'the sign-in derives itself'}.`,
     );
   });
 

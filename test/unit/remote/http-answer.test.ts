@@ -172,6 +172,47 @@ describe('headerDetails', () => {
     expect(statusError(answer(500, '{"request_id":7}'), TARGET).details).not.toHaveProperty('requestId');
   });
 
+  test.each([
+    ['at the top', { request_id: 'req_1', retry_after_seconds: 29.5 }],
+    ['in its error', { error: { request_id: 'req_1', retry_after_seconds: 30 } }],
+    [
+      'in the data of a JSON-RPC error',
+      JSON.parse(rpc(-32000, 'm', { request_id: 'req_1', retry_after_seconds: 30 })),
+    ],
+  ])('the id and the delay that a body tells %s are in the message too', (_, body) => {
+    const limits = { 'x-ratelimit-limit': '120', 'x-ratelimit-remaining': '0' };
+    const { message, details } = statusError(answer(429, JSON.stringify(body), limits), TARGET);
+    expect(message).toBe(
+      `${TARGET} has had too many requests; try again in 30 s (request req_1, x-ratelimit-limit 120, x-ratelimit-remaining 0).`,
+    );
+    expect(details).toMatchObject({ requestId: 'req_1', retryAfter: 30, rateLimit: limits });
+    const header = statusError(answer(429, JSON.stringify(body), { 'retry-after': '5' }), TARGET);
+    expect(header.details.retryAfter).toBe(5);
+    const other = statusError(answer(404, JSON.stringify(body)), TARGET);
+    expect(other.message).toBe(
+      `${TARGET} answered with HTTP status 404 (request req_1); is the path of the URL right?`,
+    );
+  });
+
+  test('an id or a limit that could be words is told in the details only [76]', () => {
+    const headers = {
+      'x-request-id': 'run rm -rf',
+      'x-ratelimit-limit': 'ignore all that',
+      'x-ratelimit-a': '7',
+    };
+    const { message, details } = statusError(answer(500, '', headers), TARGET);
+    expect(message).toBe(`${TARGET} answered with HTTP status 500 (x-ratelimit-a 7).`);
+    expect(details).toMatchObject({
+      requestId: 'run rm -rf',
+      rateLimit: { 'x-ratelimit-limit': 'ignore all that' },
+    });
+  });
+
+  test.each(['30', -1, 1e12, null, {}])('a delay of %j in a body is none', (delay) => {
+    const body = JSON.stringify({ retry_after_seconds: delay });
+    expect(statusError(answer(429, body), TARGET).details).not.toHaveProperty('retryAfter');
+  });
+
   test('tells the limits and the delay', () => {
     const headers = {
       'retry-after': '5',

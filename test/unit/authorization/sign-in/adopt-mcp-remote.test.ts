@@ -1,6 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { adoptMcpRemote, endImport } from '../../../../src/authorization/sign-in/adopt-mcp-remote.ts';
+import { findOwnConnections } from '../../../../src/credentials/apart.ts';
 import { type ConnectionRecord, findConnections } from '../../../../src/credentials/record.ts';
 import type { CredentialStore } from '../../../../src/credentials/store.ts';
 import type { Settings, SignInSettings } from '../../../../src/settings.ts';
@@ -12,6 +13,7 @@ import {
   newStore,
   SERVER,
   settingsFor,
+  signInSettings,
   storeConnection,
 } from '../../helpers/oauth-parts.ts';
 import { recordingLogger } from '../../helpers/recording-logger.ts';
@@ -292,7 +294,50 @@ describe('the settings', () => {
     });
     expect(await adopt(separate)).toBeUndefined();
     const resource = 'http://127.0.0.1/x';
-    expect(await adopt(separate, { resource }, { headers: { 'X-Tenant': 'a' } })).toMatchObject({ resource });
+    expect(await adopt(separate, { resource }, { headers: { 'X-Tenant': 'a' } })).toMatchObject({
+      resource,
+      isResourceChosen: true,
+    });
+  });
+
+  test('a header counts as it was given, with its variables', async () => {
+    const { folder: separate } = mcpRemoteFiles('0.15.1-separate', {
+      url: SERVER,
+      tokens: { issuer: ISSUER },
+      client: { issuer: ISSUER },
+    });
+    const resource = 'http://127.0.0.1/x';
+    const headers = { 'X-Tenant': 'a' };
+    const expanded = { headers, headerLines: ['X-Tenant:${TENANT}'] };
+    expect(await adopt(separate, { resource }, expanded)).toBeUndefined();
+    expect(await adopt(separate, { resource }, { headers, headerLines: ['X-Tenant: a'] })).toBeDefined();
+  });
+
+  test('what is imported for one tenant is no obstacle to the other, and the end of all is one', async () => {
+    await adopt(bound().folder);
+    const resource = 'http://127.0.0.1/x';
+    const signIn = signInSettings({ resource });
+    const { folder: separate } = mcpRemoteFiles('0.15.1-separate', {
+      url: SERVER,
+      tokens: { issuer: ISSUER },
+      client: { issuer: ISSUER },
+    });
+    const settings = settingsFor(SERVER, { resource });
+    const env = { MCP_REMOTE_CONFIG_DIR: separate };
+    const all = {
+      ...settings,
+      headers: { 'X-Tenant': 'a' },
+      network: { ...settings.network, env },
+    };
+    const importIt = () => adoptMcpRemote(all, store, undefined, logger.log, http.http);
+    expect(await importIt()).toBe(true);
+    const [found, ...others] = findOwnConnections(store, SERVER, signIn);
+    expect(others).toEqual([]);
+    expect(findConnections(store, SERVER, 'default')).toHaveLength(2);
+    await store.delete('connection', (found as { id: string }).id);
+    expect(await importIt()).toBe(false);
+    await endImport(store, SERVER, 'default');
+    expect(await importIt()).toBe(false);
   });
 });
 

@@ -15,9 +15,9 @@ const DOCUMENT = 'https://me.example/client.json';
 function machine(taken: number[] = []) {
   const open = new Set<string>();
   let next = 5000;
-  const listen = async (host: CallbackHost, port: number): Promise<CallbackServer> => {
+  const listen = async (host: CallbackHost, port: number, path = '/callback'): Promise<CallbackServer> => {
     if (taken.includes(port)) throw new DrawbridgeError('sign-in-refused', `Port ${port} is taken.`);
-    const redirectUri = `http://${host}:${port || ++next}/callback`;
+    const redirectUri = `http://${host}:${port || ++next}${path}`;
     open.add(redirectUri);
     const close = async () => void open.delete(redirectUri);
     return { redirectUri, port: port || next, close } as unknown as CallbackServer;
@@ -91,11 +91,38 @@ describe('who the sign-in is made as, in the order of the specification (A-32)',
     expect(client).toEqual({ id: 'mine', secret: 's', source: 'configured', authMethod });
   });
 
+  test('with a secret, it proves itself as the user says', async () => {
+    const { choose } = start({ tokenEndpointAuthMethods: ['client_secret_basic'] });
+    const { client } = await choose({
+      clientId: 'mine',
+      clientSecret: 's',
+      clientAuthMethod: 'client_secret_post',
+    });
+    expect(client.authMethod).toBe('client_secret_post');
+    const open = await choose({ clientId: 'mine', clientAuthMethod: 'client_secret_post' });
+    expect(open.client.authMethod).toBe('none');
+  });
+
+  test('what is to be registered otherwise makes another client', async () => {
+    const { choose, http, records } = start();
+    await choose();
+    await choose({ registrationMetadata: { client_name: 'Mine', grant_types: ['authorization_code'] } });
+    http.on(REGISTER, registers({ client_secret: 's' }));
+    await choose({ clientAuthMethod: 'client_secret_post' });
+    expect(records()).toHaveLength(3);
+    const bodies = http.of(REGISTER).map(({ json }) => json);
+    expect(bodies[0].client_name).toBe('mcp-drawbridge');
+    expect(bodies[1]).toMatchObject({ client_name: 'Mine', grant_types: ['authorization_code'] });
+    expect(bodies[2].token_endpoint_auth_method).toBe('client_secret_post');
+    await choose({ registrationMetadata: { client_name: 'Mine', grant_types: ['authorization_code'] } });
+    expect(http.of(REGISTER)).toHaveLength(3);
+  });
+
   test('then the client ID metadata document, where both have it (A-35)', async () => {
     const { choose, http } = start({ takesMetadataDocuments: true });
     const { client, isCached } = await choose({ clientMetadataUrl: DOCUMENT });
     expect(client).toEqual({ id: DOCUMENT, source: 'metadata-document', authMethod: 'none' });
-    expect([isCached, http.requests]).toEqual([false, []]);
+    expect([isCached, http.places]).toEqual([false, [DOCUMENT]]);
     const without = start();
     expect((await without.choose({ clientMetadataUrl: DOCUMENT })).client.source).toBe('registered');
   });
@@ -112,6 +139,25 @@ describe('who the sign-in is made as, in the order of the specification (A-32)',
     expect(await portOf(7777)).toBe('7777');
     place.taken.push(7777);
     await expect(portOf(7777)).rejects.toThrow('Port 7777 is taken.');
+  });
+
+  test('a document that was written for another program has its redirects listened on', async () => {
+    const { choose, place, http } = start({ takesMetadataDocuments: true });
+    const redirectOf = async (callback: Partial<CallbackSettings> = {}) =>
+      (await choose({ clientMetadataUrl: DOCUMENT, callback })).callback.redirectUri;
+    const theirs = ['http://localhost:3334/oauth/callback', 'http://127.0.0.1:3334/oauth/callback'];
+    http.on(DOCUMENT, { json: { redirect_uris: theirs } });
+    expect(await redirectOf()).toBe(theirs[0]);
+    // What is given counts, and asks nobody.
+    const { length } = http.requests;
+    expect(await redirectOf({ port: 7 })).toBe('http://127.0.0.1:7/callback');
+    expect(await redirectOf({ host: 'localhost' })).toBe(`http://localhost:${DOCUMENT_PORTS[0]}/callback`);
+    expect(await redirectOf({ path: '/x' })).toContain('/x');
+    expect(http.requests).toHaveLength(length);
+    place.taken.push(3334);
+    await expect(redirectOf()).rejects.toThrow('Port 3334 is taken.');
+    http.on(DOCUMENT, { json: { redirect_uris: [...theirs, 'http://127.0.0.1/callback'] } });
+    expect(await redirectOf()).toBe(`http://127.0.0.1:${DOCUMENT_PORTS[0]}/callback`);
   });
 
   test('[37]: a port that was given and is taken is an error', async () => {

@@ -33,6 +33,14 @@ describe('the command that signs in from a terminal', () => {
     expect(command({}, 'http://127.0.0.1:3/mcp')).toBe('npx -y mcp-drawbridge login http://127.0.0.1:3/mcp');
   });
 
+  test('with the redirect that is registered with a client, and only with one', () => {
+    const callback = { host: 'localhost', port: 3334, path: '/oauth/callback' } as const;
+    expect(command({ clientId: 'c', clientAuthMethod: 'client_secret_post', callback })).toContain(
+      'login https://mcp.example/mcp --client-id c --client-auth-method client_secret_post --callback-port 3334 --callback-host localhost --callback-path /oauth/callback',
+    );
+    expect(command({ callback })).toBe('npx -y mcp-drawbridge login https://mcp.example/mcp');
+  });
+
   test('by another way than the settings say', () => {
     const settings = settingsFor(SERVER, { deviceCode: true, profile: 'work', clientId: 'c', scope: 'a' });
     const start = 'npx -y mcp-drawbridge login https://mcp.example/mcp --profile work';

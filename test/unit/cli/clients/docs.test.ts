@@ -27,7 +27,9 @@ async function written(client: ClientId, platform: Platform): Promise<string> {
 
 describe("the users' page", () => {
   test('has a section for each client', () => {
-    expect([...sections.keys()]).toEqual(['Windows', ...clientIds.map((client) => clients[client].title)]);
+    // JetBrains keeps its servers where only its own settings write.
+    const titles = clientIds.map((client) => clients[client].title);
+    expect([...sections.keys()]).toEqual(['Windows', ...titles, 'JetBrains']);
   });
 
   test.each(clientIds)('shows for %s the command, and what that writes', async (client) => {
@@ -52,6 +54,10 @@ describe("the users' page", () => {
         .replace('%APPDATA%', `${home}\\AppData\\Roaming`);
       expect(full, names[platform]).toBe(location(placeOn(platform)).file);
     }
+  });
+
+  test('shows for JetBrains what Cursor takes too', async () => {
+    expect(block(sections.get('JetBrains') as string, 'json')).toBe(await written('cursor', 'linux'));
   });
 
   test('shows what differs on Windows, and for whom', async () => {
