@@ -72,6 +72,7 @@ export class Bridge implements RemoteSink {
     const era = new RemoteEra(settings.era, options.eraMemory);
     const transport = { client, path, headers, authorizer, sink: this, maxMessageBytes, log };
     const ways = { createTransport: options.createTransport, transport, settings, newId: this.#newId };
+    const current = () => this.#remote.transport;
     this.#remote = new RemoteEnd(options.createTransport, transport, () => createTranslation(ways));
     this.#opening = new Opening({
       end: this.#remote,
@@ -97,7 +98,7 @@ export class Bridge implements RemoteSink {
       log,
     });
     this.#recovery = new SessionRecovery({
-      transport: () => this.#remote.transport,
+      transport: current,
       sendOwn: (request) => this.#sendOwn(request),
       post: (message) => this.#forwarder.post(message),
       newId: this.#newId,
@@ -112,11 +113,7 @@ export class Bridge implements RemoteSink {
       onContractBroken: (error) => options.onEnd(error),
       log,
     });
-    this.#gate = new InitializeGate(
-      () => this.#remote.transport,
-      this.#recovery,
-      () => this.#opening.settling,
-    );
+    this.#gate = new InitializeGate(current, this.#recovery, () => this.#opening.settling);
     this.#signIn = new SignInHook({
       target: options.client.target,
       initializeWait: settings.signIn.initializeWait,
@@ -131,7 +128,7 @@ export class Bridge implements RemoteSink {
       log,
     });
     this.#forwarder = new Forwarder({
-      transport: () => this.#remote.transport,
+      transport: current,
       fallBack: settings.transport === 'auto' ? () => this.#remote.fallBack() : undefined,
       first: settings.sseFirst ? 'sse' : undefined,
       recovery: this.#recovery,

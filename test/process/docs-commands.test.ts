@@ -226,11 +226,11 @@ describe('the commands of the pages', () => {
   });
 
   test('there is no snippet of a kind that nobody looks at', () => {
-    const known = ['sh', 'json', 'toml', ''];
+    const known = ['sh', 'json', 'toml', 'yaml', ''];
     expect(fences.filter(({ language }) => !known.includes(language))).toEqual([]);
-    // What is of no kind is a picture.
-    const pictures = fences.filter(({ language }) => language === '');
-    expect(pictures.filter(({ text }) => /^\s*(npx|npm|mcp-drawbridge|\$) /m.test(text))).toEqual([]);
+    // What is of no kind is a picture, and YAML is what another program reads.
+    const others = fences.filter(({ language }) => language === '' || language === 'yaml');
+    expect(others.filter(({ text }) => /^\s*(npx|npm|mcp-drawbridge|\$) /m.test(text))).toEqual([]);
   });
 
   test.each(unique([...shell, ...inText]))('%s: %s', async (_, line) => {

@@ -28,7 +28,12 @@ describe('kept credentials serve where they are such as the settings ask for', (
     ['a machine at another resource', machine, { ...asMachine, resource: 'urn:x' }, false],
     ['a machine without a resource', machine, { ...asMachine, resource: null }, false],
     ['a machine with a parameter more', machine, { ...asMachine, authorizeParams: { audience: 'x' } }, false],
-    ['a machine with a parameter less', { ...machine, authorizeParams: '{"audience":"x"}' }, asMachine, false],
+    [
+      'a machine with a parameter less',
+      { ...machine, authorizeParams: '{"audience":"x"}' },
+      asMachine,
+      false,
+    ],
     ['a personal token', { personalToken: true }, { clientId: 'other' }, true],
     ['a personal token, for a machine', { personalToken: true }, asMachine, false],
     ['an access token, where an ID token is wanted', {}, { useIdToken: true }, false],
