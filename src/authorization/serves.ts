@@ -36,10 +36,11 @@ export function serves(
 
 /** No sign-in has to be repeated for other terms: they hold at once. */
 function isOnTerms(record: ConnectionRecord, signIn: SignInSettings): boolean {
-  const { scope, resource } = signIn;
+  const { scope, resource, tokenEndpoint } = signIn;
   return (
     (scope === undefined || record.requestedScope === scope) &&
     (resource === undefined || record.resource === resource) &&
+    (tokenEndpoint === undefined || record.tokenEndpoint === tokenEndpoint) &&
     record.authorizeParams === askedFor(signIn).authorizeParams
   );
 }

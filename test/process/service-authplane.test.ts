@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { boundStage, schemesOf } from '../support/bound-stage.ts';
+import { callEcho, echoed } from '../support/oauth-stage.ts';
 import { isLinux } from '../support/prerequisites.ts';
 import { scopes, startAuthPlane } from '../support/services/authplane.ts';
 import { type Line, signInAgain, signInBy, use } from '../support/services/service.ts';
@@ -72,5 +74,25 @@ describe.skipIf(!isLinux)('AuthPlane', () => {
     const world = userOf(authplane.server, authplane.remote);
     await use(await signInBy(world, { url: authplane.url }), 'found');
     expect(authplane.server.of('authorize')[0]?.params.resource).toBe(authplane.url);
+  }, 60_000);
+
+  test('tokens that are bound to a key (DPoP), where its metadata demands them', async () => {
+    const { stage, presented, authorization, resource } = await boundStage({
+      schemes: ['Bearer', 'DPoP'],
+      prm: { dpop_bound_access_tokens_required: true },
+      stage: {
+        server: { scopes: [...scopes], requires: ['scope', 'resource'] },
+        protection: { endpoints: ['/mcp'], scopes },
+      },
+    });
+    const bridge = await stage.connect();
+    expect((await callEcho(bridge)).result).toEqual(echoed);
+    stage.server.expireAccessTokens();
+    expect((await callEcho(bridge)).result).toEqual(echoed);
+    expect([schemesOf({ presented }), stage.windows]).toEqual([['DPoP'], 1]);
+    expect([authorization.check.faults, resource.check.faults]).toEqual([[], []]);
+    for (const { params } of [...stage.server.of('authorize'), ...stage.server.of('token')])
+      expect(params.resource).toBe(stage.remote.url);
+    expect(stage.authorizations.map(({ scope }) => scope)).toEqual([scopes.join(' ')]);
   }, 60_000);
 });

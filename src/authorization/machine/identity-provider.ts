@@ -23,6 +23,7 @@ export function identityProviderSettings(settings: Settings): Settings {
     ...settings,
     url: new URL(issuer as string),
     headers: {},
+    headerLines: [],
     tokenCommand: undefined,
     behalf: settings,
     signIn: {

@@ -41,9 +41,10 @@ export function loginCommand(settings: Pick<Settings, 'url' | 'signIn' | 'behalf
     add('idp-token-endpoint', identityProvider?.tokenEndpoint);
     add('id-token-file', identityProvider?.idTokenFile);
     // Registered with the client, so another one would be refused.
-    const { host, port, path } = signIn.callback;
-    if (signIn.clientId !== undefined) {
-      add('client-auth-method', signIn.clientAuthMethod);
+    if (signIn.clientId !== undefined) add('client-auth-method', signIn.clientAuthMethod);
+    const redirected = signIn.grant === 'user' ? signIn.clientId : identityProvider?.clientId;
+    if (redirected !== undefined) {
+      const { host, port, path } = signIn.callback;
       add('callback-port', port === undefined ? undefined : String(port));
       add('callback-host', host);
       add('callback-path', path === '/callback' ? undefined : path);

@@ -136,7 +136,7 @@ export const mcpRemoteOptions: readonly McpRemoteOption[] = [
   },
   same('client-metadata-url', 'https-url', 'the same; the redirect is one that the document lists'),
   same('client-credentials', undefined, 'the same'),
-  same('token-endpoint', 'url', 'the same'),
+  same('token-endpoint', 'url', 'the same; a resource is named there too, unless --no-resource is given'),
   same('device-code', undefined, 'the same for login; a bridge says which command that is'),
   same('disable-cookies', undefined, 'the same'),
   same('use-id-token', undefined, 'the same'),

@@ -204,6 +204,12 @@ describe('a client of the user’s own', () => {
     expect(client).toEqual({ id: 'machine', source: 'configured', authMethod, ...(secret && { secret }) });
   });
 
+  test('the user has the word on how a secret goes', async () => {
+    const server = serverMetadata({ tokenEndpointAuthMethods: ['client_secret_basic'] });
+    const signIn = { ...signInOf(undefined, 's'), clientAuthMethod: 'client_secret_post' as const };
+    expect((await configuredClient(signIn, server)).authMethod).toBe('client_secret_post');
+  });
+
   test('is kept without what signs for it', async () => {
     const file = fileWith(pem(keys.rsa.privateKey));
     const kept = identityOf(await clientOf(file, { audience: 'token-endpoint' }));

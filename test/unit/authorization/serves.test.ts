@@ -27,6 +27,7 @@ describe('kept credentials serve where they are such as the settings ask for', (
     ['a machine at the same resource', machine, { ...asMachine, resource: SERVER }, true],
     ['a machine at another resource', machine, { ...asMachine, resource: 'urn:x' }, false],
     ['a machine without a resource', machine, { ...asMachine, resource: null }, false],
+    ['a machine at another endpoint', machine, { ...asMachine, tokenEndpoint: 'https://x.test/t' }, false],
     ['a machine with a parameter more', machine, { ...asMachine, authorizeParams: { audience: 'x' } }, false],
     [
       'a machine with a parameter less',

@@ -81,6 +81,7 @@ describe('what contradicts itself is told in one line', () => {
   test.each<[OptionValues, string]>([
     [{ 'client-key': 'k' }, '--client-key needs --client-id as well.'],
     [{ ...client, 'client-key': 'k' }, '--client-key contradicts --client-secret.'],
+    [{ ...keyed, 'client-auth-method': 'none' }, '--client-key contradicts --client-auth-method.'],
     [{ 'client-key-alg': 'ES256' }, '--client-key-alg needs --client-key as well.'],
     [{ 'client-key-id': 'k' }, '--client-key-id needs --client-key as well.'],
     [{ 'client-assertion-audience': 'issuer' }, '--client-assertion-audience needs --client-key as well.'],

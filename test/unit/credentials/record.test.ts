@@ -124,6 +124,7 @@ describe('ids', () => {
       { issuer: 'https://as.example/' },
       { client: { ...connection.client, id: 'd' } },
       { grant: 'workload' },
+      { authorizeParams: '{"audience":"x"}' },
       { grant: undefined },
     ];
     const ids = changes.map((change) => connectionFileId({ ...connection, ...change }));

@@ -38,6 +38,9 @@ describe('the command that signs in from a terminal', () => {
     expect(command({ clientId: 'c', clientAuthMethod: 'client_secret_post', callback })).toContain(
       'login https://mcp.example/mcp --client-id c --client-auth-method client_secret_post --callback-port 3334 --callback-host localhost --callback-path /oauth/callback',
     );
+    expect(
+      command({ clientId: 'c', clientSecret: 's', grant: 'client-credentials', callback }),
+    ).not.toContain('callback');
     expect(command({ callback })).toBe('npx -y mcp-drawbridge login https://mcp.example/mcp');
   });
 

@@ -12,8 +12,6 @@ const fixture = JSON.parse(readFileSync(join(root, 'test/fixtures/mcp-remote/opt
 };
 const package_ = join(root, '.cache/bench/node_modules/mcp-remote');
 const names = mcpRemoteOptions.map(({ name }) => name);
-/** Those for machines have a file of their own (docs/enterprise.md). */
-const ofMachines = ['client-credentials', 'token-endpoint', 'use-id-token'];
 
 describe('the options of mcp-remote', () => {
   test('each that its README names has a row, and no other', () => {
@@ -30,7 +28,7 @@ describe('the options of mcp-remote', () => {
 
   test('what is said to be the same is an option of ours, with a value or without as there', () => {
     for (const { name, value, rewriting } of mcpRemoteOptions) {
-      if (rewriting.as !== 'same' || ofMachines.includes(name)) continue;
+      if (rewriting.as !== 'same') continue;
       const ours = options.find((option) => option.name === name);
       expect(ours, name).toBeDefined();
       expect(ours?.value === undefined, name).toBe(value === undefined);

@@ -44,6 +44,32 @@ describe('each option has its meaning', () => {
     [['--disable-resource-parameter', '--resource=https://a.example'], { signIn: { resource: null } }],
     [['--resource', ''], { signIn: { resource: null } }],
     [['--resource='], { signIn: { resource: null } }],
+    // As its README has it, for a server without metadata.
+    [
+      [
+        '--client-credentials',
+        '--token-endpoint',
+        'https://auth.example.com/oauth/token',
+        '--static-oauth-client-info',
+        info,
+        '--static-oauth-client-metadata',
+        '{"scope":"mcp.read mcp.write","token_endpoint_auth_method":"client_secret_basic"}',
+      ],
+      {
+        signIn: {
+          grant: 'client-credentials',
+          tokenEndpoint: 'https://auth.example.com/oauth/token',
+          clientId: 'me',
+          clientSecret: 's3cret',
+          scope: 'mcp.read mcp.write',
+          clientAuthMethod: 'client_secret_basic',
+        },
+      },
+    ],
+    [
+      ['--use-id-token', '--static-oauth-client-metadata', '{ "scope": "openid email" }'],
+      { signIn: { useIdToken: true, grant: 'user', scope: 'openid email' } },
+    ],
     [['--resource', 'https://a.example'], { signIn: { resource: 'https://a.example' } }],
     [
       ['--host', '127.0.0.1'],
