@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Authorizer, FixedCredentials } from '../authorization/authorizer.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
 import { LazyAuthorizer } from '../authorization/lazy-authorizer.ts';
 import { Bridge, type BridgeOptions } from '../bridge/bridge.ts';
 import { EraFile, type EraMemory } from '../bridge/era/era-file.ts';
@@ -84,7 +84,7 @@ async function createAuthorizer(
   log: Logger,
 ): Promise<{ authorizer: Authorizer; memory?: ServerMemory }> {
   if (Object.keys(settings.headers).some((name) => name.toLowerCase() === 'authorization'))
-    return { authorizer: new FixedCredentials() };
+    return { authorizer: new (await import('../authorization/own-header.ts')).OwnHeader(settings) };
   if (settings.tokenCommand) {
     const { TokenCommand } = await import('../authorization/token-command.ts');
     const authorizer = new TokenCommand(settings.tokenCommand, log);

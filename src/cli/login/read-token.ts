@@ -96,22 +96,3 @@ function checkToken(line: string): string {
 function unfit(why: string): DrawbridgeError {
   return new DrawbridgeError('usage', `What came on stdin ${why}, so it is no token; nothing was stored.`);
 }
-
-/**
- * When a token says that it expires, where it is a JWT (RFC 7519 section 4.1.4). Its signature is not looked at: it is
- * shown to people, and nothing is decided by it.
- *
- * @returns epoch milliseconds
- */
-export function expiryOf(token: string): number | undefined {
-  const parts = token.split('.');
-  if (parts.length !== 3) return undefined;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(parts[1] as string, 'base64url').toString('utf8'));
-    const exp = typeof claims === 'object' && claims !== null && 'exp' in claims ? claims.exp : undefined;
-    const isTime = typeof exp === 'number' && exp > 0 && exp < 253_402_300_800; // the year 10000
-    return isTime ? Math.floor(exp * 1000) : undefined;
-  } catch {
-    return undefined;
-  }
-}

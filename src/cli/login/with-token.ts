@@ -1,3 +1,4 @@
+import { jwtExpiry } from '../../authorization/jwt.ts';
 import { savePersonalToken } from '../../authorization/stored-credentials.ts';
 import type { ConnectionRecord } from '../../credentials/record.ts';
 import type { CredentialStore } from '../../credentials/store.ts';
@@ -5,7 +6,6 @@ import { asDrawbridgeError, DrawbridgeError } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
 import { askForChallenge } from '../ask-for-challenge.ts';
 import { absoluteTime } from '../stored/times.ts';
-import { expiryOf } from './read-token.ts';
 
 /**
  * Stores a personal access token for the bridges, unless the server refuses it at once. A server that can't be asked now
@@ -21,7 +21,7 @@ export async function storeToken(
   signal: AbortSignal,
 ): Promise<ConnectionRecord> {
   const { url, signIn, headers } = settings;
-  const expiresAt = expiryOf(token);
+  const expiresAt = jwtExpiry(token);
   const given = { ...settings, headers: { ...headers, Authorization: `Bearer ${token}` } };
   const status = await askForChallenge(given, signal).then(
     (asked) => asked.status,

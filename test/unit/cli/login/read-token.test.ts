@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
-import { expiryOf, readToken } from '../../../../src/cli/login/read-token.ts';
+import { readToken } from '../../../../src/cli/login/read-token.ts';
 import { DrawbridgeError } from '../../../../src/errors.ts';
 
 function reader(isTTY = false) {
@@ -61,26 +61,5 @@ describe('the token', () => {
     ended.abort.abort(reason);
     await expect(ended.token).rejects.toBe(reason);
     expect(ended.modes).toEqual([true, false]);
-  });
-});
-
-describe('when a token says that it expires', () => {
-  const part = (text: string) => Buffer.from(text).toString('base64url');
-  const jwt = (claims: string) => `${part('{}')}.${part(claims)}.sig`;
-
-  test.each([
-    [jwt('{"exp":1785240000}'), 1_785_240_000_000],
-    [jwt('{"exp":1785240000.5}'), 1_785_240_000_500],
-    [jwt('{"exp":"1785240000"}'), undefined],
-    [jwt('{"exp":-1}'), undefined],
-    [jwt('{"exp":1e300}'), undefined],
-    [jwt('{}'), undefined],
-    [jwt('null'), undefined],
-    [jwt('{'), undefined],
-    ['a.b', undefined],
-    ['ghp_abcdef', undefined],
-    [`${jwt('{"exp":1}')}.x`, undefined],
-  ])('%s', (token, at) => {
-    expect(expiryOf(token)).toBe(at);
   });
 });
