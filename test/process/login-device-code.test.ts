@@ -215,6 +215,7 @@ describe.skipIf(!isLinux)('login --device-code', () => {
       server: world.remote.url,
       profile: 'default',
       kind: 'oauth',
+      grant: null,
       issuer: world.server.issuer,
       account: null,
       scopes: null,
