@@ -16,6 +16,8 @@ import {
 
 /** A legacy server's answers in the form of the modern era; what need not change is left as it is (B-88). */
 
+const COMPLETE = { resultType: 'complete' } as const;
+
 /** An answer in the modern form, and what it says. */
 export interface ModernAnswer {
   text: string;
@@ -24,8 +26,8 @@ export interface ModernAnswer {
 
 /** What every result may need to know of the server. */
 export interface ServerFacts {
-  /** Its `serverInfo`, as JSON and parsed; undefined where it gave none. */
-  serverInfo: { json: string; value: unknown } | undefined;
+  /** Its `serverInfo` as JSON, and what becomes of it in a result; undefined where it gave none. */
+  serverInfo: { json: string; meta: Record<string, unknown>; member: string } | undefined;
   /** Whether it runs tools as tasks. */
   hasToolTasks: boolean;
 }
@@ -36,9 +38,15 @@ export function factsOf(welcome: string): ServerFacts {
   const tasks = findMember(welcome, 'result', 'capabilities', 'tasks', 'requests', 'tools', 'call');
   const json = info && welcome[info.start] === '{' ? welcome.slice(info.start, info.end) : undefined;
   return {
-    serverInfo: json === undefined ? undefined : { json, value: JSON.parse(json) },
+    serverInfo: json === undefined ? undefined : { json, ...inMeta(json) },
     hasToolTasks: tasks !== undefined,
   };
+}
+
+/** A `serverInfo` as the `_meta` of a result, parsed and as a member to be put in. */
+function inMeta(json: string): { meta: Record<string, unknown>; member: string } {
+  const meta = { [metaKeys.serverInfo]: JSON.parse(json) as unknown };
+  return { meta, member: `,"_meta":{"${metaKeys.serverInfo}":${json}}` };
 }
 
 /** The answer to `server/discover`, made of the one to `initialize` (B-57). */
@@ -100,20 +108,23 @@ function completed(
   { serverInfo }: ServerFacts,
 ): Fixed {
   const isCall = method === 'tools/call' && !Array.isArray(result.content); // B-73
+  const isPlain = !isCall && !methodRow(method).isCacheable;
+  // Mostly nothing of it is there yet, and one insertion does.
+  if (isPlain && !('resultType' in result) && !(serverInfo && '_meta' in result)) {
+    const rest = Object.keys(result).length === 0 ? '' : ',';
+    const own = serverInfo ? { ...COMPLETE, _meta: serverInfo.meta } : COMPLETE;
+    return {
+      json: `{"resultType":"complete"${serverInfo?.member ?? ''}${rest}${json.slice(json.indexOf('{') + 1)}`,
+      result: { ...result, ...own },
+    };
+  }
   const fields: Record<string, JsonValue> = {
-    resultType: 'complete',
+    ...COMPLETE,
     ...(methodRow(method).isCacheable && cacheFields),
     ...(isCall && { content: [] }),
   };
-  const own = serverInfo && { [metaKeys.serverInfo]: serverInfo.value };
-  const whole = { ...result, ...fields, ...(own && { _meta: { ...metaOf(result), ...own } }) };
-  // Mostly nothing of it is there yet, and one insertion does.
-  if (!(own && '_meta' in result) && !Object.keys(fields).some((key) => key in result)) {
-    const members = JSON.stringify(fields).slice(1, -1);
-    const meta = serverInfo ? `,"_meta":{"${metaKeys.serverInfo}":${serverInfo.json}}` : '';
-    const rest = Object.keys(result).length === 0 ? '' : ',';
-    return { json: `{${members}${meta}${rest}${json.slice(json.indexOf('{') + 1)}`, result: whole };
-  }
+  const meta = serverInfo && { _meta: { ...metaOf(result), ...serverInfo.meta } };
+  const whole = { ...result, ...fields, ...meta };
   let text = json;
   for (const [key, value] of Object.entries(fields)) text = setMember(text, [key], JSON.stringify(value));
   if (serverInfo) text = setMember(text, ['_meta', metaKeys.serverInfo], serverInfo.json);
@@ -220,8 +231,7 @@ export function inputRequiredAnswer(
   { serverInfo }: ServerFacts,
 ): ModernAnswer {
   const entries = [...requests].map(([key, json]) => `${JSON.stringify(key)}:${json}`);
-  const meta = serverInfo === undefined ? '' : `,"_meta":{"${metaKeys.serverInfo}":${serverInfo.json}}`;
-  const json = `{"resultType":"input_required","inputRequests":{${entries.join(',')}},"requestState":${JSON.stringify(state)}${meta}}`;
+  const json = `{"resultType":"input_required","inputRequests":{${entries.join(',')}},"requestState":${JSON.stringify(state)}${serverInfo?.member ?? ''}}`;
   return answerWith(id, { json, result: JSON.parse(json) });
 }
 
