@@ -80,7 +80,7 @@ const { output } = await bundle.write({
       // What the options of mcp-remote are here.
       {
         name: 'mcp-remote',
-        test: /\/src\/(cli\/mcp-remote\/(?!detect)[a-z-]+|credentials\/mcp-remote-hash)\.ts/,
+        test: /\/src\/cli\/mcp-remote\/(?!detect)[a-z-]+\.ts/,
       },
       // What `logout` needs besides, before there is something to revoke.
       {

@@ -29,7 +29,7 @@ beforeAll(() => {
 describe('what users download [117]', () => {
   test('is the program, its chunks, the licences, the read-me and the manifest, and nothing else', () => {
     const chunk =
-      /^dist\/(ask-for-challenge|bridge|by-browser|by-device-code|by-grant|client-metadata|clients|command-table|common|confirm|cookies|demo|dist|doctor|dpop|env-paths|fast-commands|http-sse|ids|keychain-child|legacy-client|log-writer|login|logout|machine|mcp-remote|modern|modern-client|oauth|oauth-connection|open|output|own-header|paths|presence|print-completion|program|provisional-answers|proxy|read-token|revoke|rolldown-runtime|secret-command|sign-in|sign-in-gate|site|status|store|system-keychain|token|token-command|token-life|until-aborted|version|with-token)-[\w-]{8}\.js$/;
+      /^dist\/(ask-for-challenge|bridge|by-browser|by-device-code|by-grant|client-metadata|clients|command-table|common|confirm|cookies|demo|dist|doctor|dpop|env-paths|fast-commands|http-sse|ids|keychain-child|legacy-client|log-writer|login|logout|machine|mcp-remote|mcp-remote-hash|modern|modern-client|oauth|oauth-connection|open|output|own-header|paths|presence|print-completion|program|provisional-answers|proxy|read-token|revoke|rolldown-runtime|secret-command|sign-in|sign-in-gate|site|status|store|system-keychain|token|token-command|token-life|until-aborted|version|with-token)-[\w-]{8}\.js$/;
     const paths = listing.files.map(({ path }) => path);
     expect(paths.filter((path) => !chunk.test(path)).sort()).toEqual([
       'LICENSE',
