@@ -31,6 +31,7 @@ const programs = [
     packages: ['libsecret-tools'],
     tests: 'what other programs see of a keychain',
   },
+  { name: 'unzip', flag: '-v', tests: 'the desktop extension as others read it' },
 ];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };

@@ -8,4 +8,5 @@ export const hasOpenssl = runs('openssl', 'version');
 export const hasTinyproxy = runs('tinyproxy', '-v');
 export const hasKeyring = runs('dbus-daemon', '--version') && runs('gnome-keyring-daemon', '--version');
 export const hasSecretTool = runs('secret-tool', '--version');
+export const hasUnzip = runs('unzip', '-v');
 export const isLinux = process.platform === 'linux';
