@@ -53,7 +53,7 @@ const { output } = await bundle.write({
       // The modern protocol, and the two translations.
       {
         name: 'modern',
-        test: /\/src\/(remote\/(mcp-headers|modern-http|subscription|tool-headers)|bridge\/era\/(modern-(face|answers)|promised-subscriptions|detect))\.ts/,
+        test: /\/src\/(remote\/(mcp-headers|modern-http|subscription|tool-headers)|bridge\/era\/(modern-(face|answers)|promised-subscriptions|detect|terms))\.ts/,
       },
       { name: 'legacy-client', test: /\/src\/bridge\/era\/(legacy-client|input-rounds|second-look)/ },
       { name: 'modern-client', test: /\/src\/bridge\/era\/(modern-client|parking|legacy-engine)/ },

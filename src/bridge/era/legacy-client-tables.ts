@@ -95,18 +95,6 @@ export function knows(revision: string, feature: Feature): boolean {
   return revision >= since[feature];
 }
 
-/** The levels of RFC 5424 that `logging/setLevel` takes. */
-export const logLevels: ReadonlySet<unknown> = new Set([
-  'debug',
-  'info',
-  'notice',
-  'warning',
-  'error',
-  'critical',
-  'alert',
-  'emergency',
-]);
-
 /** The flags of a subscription, and the capability that offers each (MCP 2026-07-28, Subscriptions). */
 export const listFlags: Readonly<Record<string, { capability: string; notification: string }>> = {
   toolsListChanged: { capability: 'tools', notification: 'notifications/tools/list_changed' },

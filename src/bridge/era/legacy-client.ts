@@ -24,7 +24,8 @@ import { initializeResultOf } from './legacy-client-initialize.ts';
 import { Listen } from './legacy-client-listen.ts';
 import { ClientSelf, type RequestMeta } from './legacy-client-meta.ts';
 import { ClientSubscriptions } from './legacy-client-subscriptions.ts';
-import { logLevels, notificationsKept, requests } from './legacy-client-tables.ts';
+import { notificationsKept, requests } from './legacy-client-tables.ts';
+import { severities } from './terms.ts';
 
 export interface LegacyClientOptions {
   /** Makes the way to the server; what comes by it goes to the given sink. */
@@ -155,7 +156,7 @@ export class LegacyClientTranslation implements RemoteTransport, RemoteSink, Con
   }
 
   #setLevel(request: OutgoingRequest, level: unknown): Outcome {
-    if (!logLevels.has(level))
+    if (!severities.includes(level))
       return this.#answer(request, this.#error(request.id, -32602, 'Unknown log level'));
     this.#logLevel = String(level);
     this.#meta = undefined;

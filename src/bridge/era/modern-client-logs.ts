@@ -5,7 +5,7 @@ import { sleep } from '../../platform/sleep.ts';
 import type { OutgoingRequest } from '../../remote/transport.ts';
 import { metaKeys, metaOf } from '../../revisions.ts';
 import type { LegacyEngine } from './legacy-engine.ts';
-import { severities } from './modern-client-tables.ts';
+import { severities } from './terms.ts';
 
 /** How long the server may take to set a level before the request goes all the same, in milliseconds. */
 const PATIENCE = 5_000;

@@ -178,15 +178,3 @@ export const lists: readonly ListRow[] = [
     notification: 'notifications/resources/list_changed',
   },
 ];
-
-/** Most verbose first (RFC 5424). */
-export const severities: readonly unknown[] = [
-  'debug',
-  'info',
-  'notice',
-  'warning',
-  'error',
-  'critical',
-  'alert',
-  'emergency',
-];

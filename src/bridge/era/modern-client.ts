@@ -1,7 +1,6 @@
 import { DrawbridgeError } from '../../errors.ts';
 import { setMember } from '../../json-edit.ts';
 import { findMember } from '../../json-text.ts';
-import { isObject } from '../../jsonrpc.ts';
 import { isModernCode } from '../../remote/http-answer.ts';
 import {
   isRequest,
@@ -18,6 +17,7 @@ import { legacyCapabilities } from './modern-client-requests.ts';
 import { TranslatedSession } from './modern-client-session.ts';
 import { methodRow, modernErrorCode, staleClientNotifications } from './modern-client-tables.ts';
 import { bindingOf, canonical, Parking } from './parking.ts';
+import { isRetry } from './terms.ts';
 
 export interface ModernClientOptions extends EngineOptions {
   /** Where answers and notifications for the client go, in the modern form. */
@@ -49,8 +49,7 @@ export class ModernClientTranslation implements ModernRemote {
     const { method, params } = message;
     const { handling, mayAsk } = methodRow(method);
     if (handling === 'refuse') return failed('unknown-method', `Method not found: ${method.slice(0, 100)}`);
-    const isRetry = isObject(params) && ('requestState' in params || 'inputResponses' in params);
-    if (mayAsk && isRetry) return this.#resume(message, params.requestState);
+    if (mayAsk && isRetry(params)) return this.#resume(message, params.requestState);
     const session = this.#sessionFor(params);
     const outcome = await session.serve(message);
     // No conversation hangs on the terms of a session: what has not run yet goes on under new ones.

@@ -24,6 +24,7 @@ import {
 } from './modern-answers.ts';
 import { PromisedSubscriptions } from './promised-subscriptions.ts';
 import type { RemoteEra } from './remote-era.ts';
+import { isRetry } from './terms.ts';
 
 const modern: Verdict = { era: 'modern', version: LATEST_MODERN };
 const unknown: Verdict = { era: 'unknown' };
@@ -354,9 +355,4 @@ function isRefused(outcome: Outcome): boolean {
   if (outcome.kind !== 'failed') return false;
   const { status } = outcome.error.details;
   return typeof status === 'number' && status >= 400 && status < 500;
-}
-
-/** Whether a request goes on with one that was answered by `input_required` (MCP 2026-07-28, Multi Round-Trip Requests). */
-function isRetry(params: unknown): boolean {
-  return isObject(params) && ('requestState' in params || 'inputResponses' in params);
 }

@@ -1,10 +1,10 @@
 import type { Challenge } from '../../authorization/authorizer.ts';
 import { bearerChallenge, proofError } from '../../authorization/challenge.ts';
+import { jwtClaims } from '../../authorization/jwt.ts';
 import { personalTokenRefused } from '../../authorization/personal-token.ts';
 import { canonicalResource, speaksFor } from '../../authorization/resource.ts';
 import { unite } from '../../authorization/scopes.ts';
 import { displayText } from '../../errors.ts';
-import { isObject } from '../../jsonrpc.ts';
 import type { Examination } from './examination.ts';
 import { type Finding, fail } from './step.ts';
 
@@ -109,14 +109,8 @@ function invalidToken(examination: Examination, refusal: string, header: string 
 
 /** The `aud` of an access token that is a JWT (RFC 9068 section 2.2); for texts only: a client does not judge by it. */
 function audienceOf(token: string | undefined): string[] | undefined {
-  const [, payload, signature] = token?.split('.') ?? [];
-  if (payload === undefined || signature === undefined) return undefined;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-    if (!isObject(claims)) return undefined;
-    const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
-    return audiences.filter((one): one is string => typeof one === 'string').slice(0, 4);
-  } catch {
-    return undefined;
-  }
+  const claims = token === undefined ? undefined : jwtClaims(token);
+  if (!claims) return undefined;
+  const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
+  return audiences.filter((one): one is string => typeof one === 'string').slice(0, 4);
 }
