@@ -2,7 +2,7 @@ import type { MessageText } from '../byte-text.ts';
 import type { DrawbridgeError } from '../errors.ts';
 import type { JsonRpcMessage, JsonRpcResponse, MessageId } from '../jsonrpc.ts';
 import type { Headers } from '../platform/http-client.ts';
-import type { OutgoingRequest } from './transport.ts';
+import type { Outcome, OutgoingRequest } from './transport.ts';
 
 /** What a leg may have of its own; all else is its request's. */
 export interface LegParts {
@@ -48,12 +48,17 @@ export class Leg implements OutgoingRequest {
     return this.#answer;
   }
 
-  /** Resolves when the answer is here; the exchange may go on, since some servers leave a stream open. */
-  get answered(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#answer) resolve();
-      else this.#onAnswer = resolve;
+  /**
+   * How the leg ends: as sending it does, or with its answer, since some servers leave the stream open after that.
+   *
+   * @param sent the end of sending it
+   */
+  ending(sent: Promise<Outcome>): Promise<Outcome> {
+    const answered = new Promise<Outcome>((resolve) => {
+      if (this.#answer) resolve({ kind: 'done' });
+      else this.#onAnswer = () => resolve({ kind: 'done' });
     });
+    return Promise.race([sent, answered]);
   }
 
   get settled(): boolean {

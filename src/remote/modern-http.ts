@@ -90,15 +90,10 @@ export class ModernHttp implements ModernRemote {
   async #sendAnew(request: OutgoingRequest): Promise<Outcome> {
     const id = this.#options.newId();
     const leg = new Leg(request, { id, body: withId(request.body.toString(), id) });
-    const outcome = await this.#untilAnswered(leg);
+    const outcome = await leg.ending(this.#sendOnce(leg));
     if (!leg.answer) return outcome;
     this.#answer(leg.answer.text, leg.answer.message, request);
     return { kind: 'done' };
-  }
-
-  /** Sends a leg; some servers leave the stream open after its answer, which is not waited for. */
-  #untilAnswered(leg: Leg): Promise<Outcome> {
-    return Promise.race([this.#sendOnce(leg), leg.answered.then((): Outcome => ({ kind: 'done' }))]);
   }
 
   async #subscribe(request: OutgoingRequest): Promise<Outcome> {
@@ -107,7 +102,7 @@ export class ModernHttp implements ModernRemote {
       const message = 'Too many subscriptions are open; end one of them first.';
       return { kind: 'failed', error: new DrawbridgeError('overloaded', message), mayHaveRun: false };
     }
-    const send = (leg: Leg) => this.#untilAnswered(leg);
+    const send = (leg: Leg) => leg.ending(this.#sendOnce(leg));
     const subscription = new Subscription({ request, send, sink, newId, log });
     this.#subscriptions.add(subscription);
     try {
@@ -140,7 +135,7 @@ export class ModernHttp implements ModernRemote {
       const params = { ...(cursor !== undefined && { cursor }), _meta };
       const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
       const leg = new Leg(request, { id, method, params, body });
-      await this.#untilAnswered(leg);
+      await leg.ending(this.#sendOnce(leg));
       const result = leg.answer?.message.result as { nextCursor?: unknown } | undefined;
       if (result === undefined) return false;
       cursor = result.nextCursor;

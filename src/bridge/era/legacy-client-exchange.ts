@@ -3,7 +3,7 @@ import { Leg, type LegParts } from '../../remote/leg.ts';
 import type { ModernRemote, Outcome, OutgoingRequest } from '../../remote/transport.ts';
 import { sendPatiently } from '../patient-send.ts';
 
-/** A leg whose end is not its request's: the stream of one may still be closing while the next is under way. */
+/** A leg that its request does not end by itself: what ends all of the call stays tied to that. */
 export class OwnLeg extends Leg {
   #abort: ((error: DrawbridgeError) => void) | undefined;
 
@@ -23,7 +23,7 @@ export interface Exchanged {
 }
 
 /**
- * Sends one leg, with the repetitions that do no harm. Some servers leave a stream open: its answer is the end.
+ * Sends one leg, with the repetitions that do no harm.
  *
  * @param onStart gets the leg before it is sent
  */
@@ -36,6 +36,5 @@ export async function exchange(
   const leg = new OwnLeg(request, parts);
   onStart(leg);
   const sent = sendPatiently((message: OwnLeg) => remote.send(message), leg);
-  const outcome = await Promise.race([sent, leg.answered.then((): Outcome => ({ kind: 'done' }))]);
-  return { leg, outcome };
+  return { leg, outcome: await leg.ending(sent) };
 }

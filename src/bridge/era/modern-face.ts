@@ -184,8 +184,7 @@ export class ModernFace implements RemoteSink {
     for (;;) {
       // A probe opens no window (checklist B-04).
       const leg = new Leg(request, isProbe ? { mayAskUser: false } : {});
-      const answered = leg.answered.then((): Outcome => ({ kind: 'done' }));
-      const outcome = await Promise.race([this.#sendTo(remote, leg), answered]);
+      const outcome = await leg.ending(this.#sendTo(remote, leg));
       const isWaiting = isProbe && outcome.kind === 'challenged' && !request.settled;
       if (!isWaiting || !(await this.#awaitSignIn(request))) return { leg, outcome };
     }
@@ -310,7 +309,7 @@ export class ModernFace implements RemoteSink {
     const params = { _meta: Object.fromEntries(keys.map((key) => [key, given[key]])) };
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
     const leg = new Leg(request, { id, method, params, body, mayAskUser: false });
-    const outcome = await this.#sendTo(await this.#modern(), leg);
+    const outcome = await leg.ending(this.#sendTo(await this.#modern(), leg));
     return { verdict: verdictOfDiscover(outcome, leg.answer?.message), outcome };
   }
 

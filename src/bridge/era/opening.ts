@@ -52,7 +52,7 @@ export class Opening {
     const { end, sink, era } = this.#options;
     if (era.isPinned || end.transport.name !== 'http') return send(request);
     const leg = new Leg(request);
-    const outcome = await Promise.race([send(leg), leg.answered.then((): Outcome => ({ kind: 'done' }))]);
+    const outcome = await leg.ending(send(leg));
     if (!leg.answer) return outcome;
     const { text, message } = leg.answer;
     if (message.error !== undefined) return (await secondLook()).refusalOf(text.toString(), message);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { DrawbridgeError } from '../../../src/errors.ts';
 import type { JsonRpcResponse } from '../../../src/jsonrpc.ts';
 import { isAnswerTo, Leg } from '../../../src/remote/leg.ts';
+import type { Outcome } from '../../../src/remote/transport.ts';
 import { ask } from '../helpers/pending.ts';
 
 const response = (id: JsonRpcResponse['id'], result: unknown = {}): JsonRpcResponse => ({
@@ -39,12 +41,20 @@ describe('a leg', () => {
   test('keeps its answer from the request; what comes after that is of no interest', async () => {
     const { request, answers } = ask('tools/list');
     const leg = new Leg(request);
-    const { answered } = leg;
+    // Some servers never end the stream.
+    const sent = new Promise<never>(() => {});
+    const ended = leg.ending(sent);
     leg.take('first', response(1));
     leg.take('second', response(1));
-    await answered;
-    await leg.answered;
+    expect(await ended).toEqual({ kind: 'done' });
+    expect(await leg.ending(sent)).toEqual({ kind: 'done' });
     expect([leg.answer?.text, leg.settled, request.settled, answers]).toEqual(['first', true, false, []]);
+  });
+
+  test('without an answer it ends as sending it does', async () => {
+    const error = new DrawbridgeError('unreachable', 'Gone.');
+    const outcome: Outcome = { kind: 'failed', error, mayHaveRun: false };
+    expect(await new Leg(ask('tools/list').request).ending(Promise.resolve(outcome))).toBe(outcome);
   });
 
   test('is over with its request, and takes no answer then [M-44]', () => {
