@@ -6,7 +6,7 @@ import { runBridge, startBridge } from '../support/bridge-process.ts';
 import { followingBrowser } from '../support/browsers.ts';
 import { startFakeRemote } from '../support/fake-remote.ts';
 import { startFakeSseRemote } from '../support/fake-sse-remote.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort, isFree } from '../support/free-port.ts';
 import { initializeParams } from '../support/json-rpc.ts';
 import { isLinux } from '../support/prerequisites.ts';
 import { runCommand } from '../support/run-command.ts';
@@ -46,10 +46,14 @@ describe.skipIf(!isLinux)('the redirect of a configuration of mcp-remote', () =>
     async (method) => {
       const secret = 'canary-static-secret-0815';
       const client = { id: 'static', secret, method, redirectUris: [] as string[] };
-      const world = await signInWorld({
-        browser: followingBrowser(),
-        authorization: { clients: [client], exactRedirect: true },
-      });
+      const makeWorld = () =>
+        signInWorld({
+          browser: followingBrowser(),
+          authorization: { clients: [client], exactRedirect: true },
+        });
+      let world = await makeWorld();
+      // The port follows from the URL, and a connection of another program may have it just now.
+      while (!(await isFree(derivedPort(world.remote.url)))) world = await makeWorld();
       const info = { client_id: 'static', client_secret: '${SECRET}', token_endpoint_auth_method: method };
       const args = ['--static-oauth-client-info', JSON.stringify(info)];
       client.redirectUris.push(`http://${localhost}:${derivedPort(world.remote.url)}/oauth/callback`);

@@ -10,6 +10,17 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Whether a listener of our own could have this port of 127.0.0.1 at this moment. */
+export async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const isOurs = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (isOurs) await new Promise((resolve) => server.close(resolve));
+  return isOurs;
+}
+
 /** Waits until something accepts connections on this port of 127.0.0.1. */
 export async function listening(port: number, ms = 10_000): Promise<void> {
   await until(
